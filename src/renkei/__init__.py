@@ -1,0 +1,1 @@
+"""renkei: one vehicle API above the cars of several makers."""

@@ -1,0 +1,97 @@
+"""What can go wrong, as one tree. Nothing here prints or exits; only `renkei.cli` turns an error into a line.
+
+    RenkeiError
+    ├── InputError            what the user gave is wrong: exit 2
+    │   ├── UnknownName       no such vehicle, maker, signal, ...; carries the nearest known name
+    │   ├── CatalogueError    a catalogue file breaks its rules: file, key, expected, got
+    │   ├── VocabularyError   a VSS file cannot be read
+    │   ├── DbcError          a DBC file cannot be read at all
+    │   ├── LogError          a recording cannot be read
+    │   ├── ValueRefused      a value that its Signal does not admit
+    │   ├── OutputError       the result cannot be written
+    │   └── DoorError         a port in use, a server that does not answer
+    └── CannotTell            the question is fair and the answer is not known: exit 3
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from os import PathLike
+
+
+class RenkeiError(Exception):
+    """Any error that renkei raises on purpose; its text is one line fit for a user."""
+
+    exit_code = 2
+
+
+class InputError(RenkeiError):
+    """What was given cannot be used."""
+
+
+class CannotTell(RenkeiError):
+    """The question is fair, and what is known does not answer it."""
+
+    exit_code = 3
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that a misspelt `name` most likely meant, or None when nothing is near."""
+    by_lower = {k.lower(): k for k in known}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    if close:
+        return by_lower[close[0]]
+    by_tail = {low.rsplit("/", 1)[-1].rsplit(".", 1)[-1]: k for low, k in by_lower.items()}
+    close = difflib.get_close_matches(name.lower(), by_tail, n=1, cutoff=0.6)
+    return by_tail[close[0]] if close else None
+
+
+class UnknownName(InputError):
+    """`name` is no known `kind`; the message names the nearest one."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
+        self.kind, self.name, self.near = kind, name, nearest(name, known)
+        text = f"unknown {kind} '{name}'"
+        if self.near:
+            text += f"; did you mean '{self.near}'?"
+        super().__init__(text + (f" {hint}" if hint else ""))
+
+
+class CatalogueError(InputError):
+    """A catalogue file breaks its rules at `key`."""
+
+    def __init__(
+        self, file: str | PathLike[str], key: str, *, expected: str, got: object, near: str | None = None
+    ) -> None:
+        self.file, self.key, self.expected, self.got = str(file), key, expected, got
+        text = f"{file}: {key}: expected {expected}, got {got!r}"
+        super().__init__(text + (f"; did you mean '{near}'?" if near else ""))
+
+
+class VocabularyError(InputError):
+    """A VSS file cannot be read or contradicts itself."""
+
+
+class DbcError(InputError):
+    """A DBC file cannot be read at all."""
+
+
+class LogError(InputError):
+    """A recording cannot be read."""
+
+
+class ValueRefused(InputError):
+    """A value that its Signal does not admit; `why` is 'type', 'range' or 'allowed'."""
+
+    def __init__(self, path: str, why: str, *, expected: str, got: object) -> None:
+        self.path, self.why = path, why
+        super().__init__(f"{path}: expected {expected}, got {got!r}")
+
+
+class OutputError(InputError):
+    """The result cannot be written."""
+
+
+class DoorError(InputError):
+    """A port is taken, or a server does not answer."""
