@@ -1,16 +1,16 @@
 """What can go wrong, as one tree. Nothing here prints or exits; only `renkei.cli` turns an error into a line.
 
-    RenkeiError
-    ├── InputError            what the user gave is wrong: exit 2
-    │   ├── UnknownName       no such vehicle, maker, signal, ...; carries the nearest known name
-    │   ├── CatalogueError    a catalogue file breaks its rules: file, key, expected, got
-    │   ├── VocabularyError   a VSS file cannot be read
-    │   ├── DbcError          a DBC file cannot be read at all
-    │   ├── LogError          a recording cannot be read
-    │   ├── ValueRefused      a value that its Signal does not admit
-    │   ├── OutputError       the result cannot be written
-    │   └── DoorError         a port in use, a server that does not answer
-    └── CannotTell            the question is fair and the answer is not known: exit 3
+RenkeiError
+├── InputError            what the user gave is wrong: exit 2
+│   ├── UnknownName       no such vehicle, maker, signal, ...; carries the nearest known name
+│   ├── CatalogueError    a catalogue file breaks its rules: file, key, expected, got
+│   ├── VocabularyError   a VSS file cannot be read
+│   ├── DbcError          a DBC file cannot be read at all
+│   ├── LogError          a recording cannot be read
+│   ├── ValueRefused      a value that its Signal does not admit
+│   ├── OutputError       the result cannot be written
+│   └── DoorError         a port in use, a server that does not answer
+└── CannotTell            the question is fair and the answer is not known: exit 3
 """
 
 from __future__ import annotations
