@@ -1,0 +1,134 @@
+"""Makers, vehicles and maps as frozen nouns: they read nothing and compute nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from renkei.vocabulary import Value
+
+Ranges = tuple[tuple[int, int], ...]
+"""Inclusive ranges of raw values."""
+
+
+class Source(NamedTuple):
+    title: str
+    where: str
+    licence: str
+
+
+class Fact(NamedTuple):
+    """A value that does not change, with where it comes from."""
+
+    value: Value
+    source: tuple[str, ...]
+    confidence: str
+
+
+class Bus(NamedTuple):
+    """`dbc`: the files that describe the bus; of a message in several of them the last one holds."""
+
+    name: str
+    dbc: tuple[Path, ...]
+    bitrate: int | None
+
+
+class MessageRule(NamedTuple):
+    """How a message is checked: names of a checksum algorithm and of the DBC signal that counts."""
+
+    checksum: str | None
+    counter: str | None
+    cycle_ms: float | None
+
+
+class UdsSignal(NamedTuple):
+    """Big-endian bits of an answer, counted from its service byte; `elements` of them in a row make an array."""
+
+    start: int
+    length: int
+    signed: bool
+    scale: float
+    offset: float
+    unit: str | None
+    elements: int | None
+
+
+class UdsAnswer(NamedTuple):
+    """An answer on diagnostics; identifiers with EXTENDED set where they have 29 bits; `prefix` begins the answer."""
+
+    bus: str
+    name: str
+    request: int
+    response: int
+    prefix: bytes
+    lengths: tuple[int, ...]
+    signals: Mapping[str, UdsSignal]
+
+
+class Condition(NamedTuple):
+    """Holds when the last raw value of a signal lies in `raws`."""
+
+    bus: str
+    message: str
+    signal: str
+    raws: Ranges
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One way in which a VSS signal comes from a bus; see docs/maps.md for the meaning of each field."""
+
+    path: str
+    bus: str
+    message: str
+    signal: str
+    source: tuple[str, ...]
+    confidence: str = "published"
+    note: str | None = None
+    scale: float = 1.0
+    offset: float = 0.0
+    unit: str | None = None
+    values: Mapping[int, Value] | None = None
+    other: Value | None = None
+    invalid: Ranges = ()
+    when: tuple[Condition, ...] = ()
+    unless: tuple[Condition, ...] = ()
+    element: int | None = None
+    personal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """The tables that turn the DBC signals of a car into VSS signals and back. `file` is for error messages."""
+
+    id: str
+    file: Path
+    buses: Mapping[str, Bus]
+    messages: Mapping[tuple[str, str], MessageRule]
+    uds: Mapping[tuple[str, str], UdsAnswer]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    id: str
+    name: str
+    file: Path
+    sources: Mapping[str, Source]
+    files: Mapping[str, tuple[str, tuple[str, ...]]]
+    """Licence and sources of each DBC file, by its path below the maker's folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vehicle:
+    """`attributes`: what is fixed in this car, by VSS path, in the unit of the Signal."""
+
+    id: str
+    name: str
+    maker: Maker
+    years: str
+    powertrain: str
+    map: Map
+    attributes: Mapping[str, Fact]
