@@ -1,0 +1,98 @@
+"""The KUKSA door: one gRPC port for each vehicle, all over one broker."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+
+import grpc
+
+from renkei.broker import Broker
+from renkei.doors.kuksa import v1, v2
+from renkei.doors.kuksa.calls import House
+from renkei.errors import DoorError
+from renkei.vocabulary import Vocabulary
+
+MESSAGE_BYTES = 4 * 1024 * 1024
+_OPTIONS = (
+    # gRPC shares ports by default: a second server would open on the same port and take half of the calls unseen.
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", MESSAGE_BYTES),
+    # A subscriber whose network is gone without a word is noticed within a minute.
+    ("grpc.keepalive_time_ms", 40_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+)
+_STOP_S = 0.5
+
+
+class KuksaDoor:
+    """kuksa.val.v2 and kuksa.val.v1 for each of `vehicles`, on ports that count up from `first_port`.
+
+    With `first_port` 0 each vehicle gets a free port. On any port the metadata `renkei-vehicle: ID` chooses another
+    vehicle. There is no authorization, so only this machine can reach the ports unless `host` says otherwise.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        vocabulary: Vocabulary,
+        vehicles: Sequence[str],
+        host: str = "127.0.0.1",
+        first_port: int = 55555,
+    ) -> None:
+        self._house = House(broker, vocabulary)
+        self._vehicles = tuple(vehicles)
+        self._host, self._first_port = host, first_port
+        self._servers: list[grpc.aio.Server] = []
+
+    async def open(self) -> dict[str, int]:
+        """Open all ports and return them by vehicle; raises DoorError, with none left open, when one cannot be had."""
+        ports = {}
+        try:
+            for position, vehicle in enumerate(self._vehicles):
+                port = self._first_port and self._first_port + position
+                ports[vehicle] = await self._serve(vehicle, port)
+        except DoorError:
+            await self.close()
+            raise
+        return ports
+
+    async def close(self) -> None:
+        """End all streams with UNAVAILABLE and free the ports."""
+        self._house.close()
+        servers, self._servers = self._servers, []
+        for server in servers:
+            await server.stop(_STOP_S)
+
+    async def _serve(self, vehicle: str, port: int) -> int:
+        _must_be_free(self._host, port)
+        server = grpc.aio.server(options=_OPTIONS)
+        for service in (v2, v1):
+            handlers = service.handlers(self._house, vehicle)
+            server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.SERVICE, handlers),))
+        try:
+            bound: int = server.add_insecure_port(
+                f"[{self._host}]:{port}" if ":" in self._host else f"{self._host}:{port}"
+            )
+        except RuntimeError as e:
+            raise DoorError(f"cannot open port {port} on {self._host}: {e}") from e
+        self._servers.append(server)
+        await server.start()
+        return bound
+
+
+def _must_be_free(host: str, port: int) -> None:
+    """Try the port first, because gRPC writes to standard error when it cannot have it; raises DoorError."""
+    if not 0 <= port <= 65535:
+        raise DoorError(f"port {port} does not exist: ports end at 65535; choose a lower first port")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            # As gRPC does: a port that was closed a moment ago is free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen()
+    except socket.gaierror as e:
+        raise DoorError(f"cannot open a port on '{host}': {e.strerror}") from e
+    except OSError as e:
+        raise DoorError(f"port {port} on {host}: {e.strerror}; stop what uses it or choose another first port") from e
