@@ -1,0 +1,208 @@
+"""Drives a text dialect's kernel over a file: big chunks in, blocks of Frames out, memory bounded by both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from renkei.can.frames import Frames
+from renkei.can.logs.dialects import TEXT
+from renkei.can.logs.kernels import scan
+from renkei.can.logs.skipped import Skipped
+from renkei.can.logs.source import Source
+from renkei.errors import LogError
+
+LONGEST_LINE = 1 << 20
+SHOWN = 120
+BOM = b"\xef\xbb\xbf"
+
+
+def kernel_of(name: str) -> Any:
+    """The kernel of a text dialect, by the name of its module."""
+    return import_module(f"renkei.can.logs.kernels.{name}").kernel
+
+
+class Columns:
+    """Room for a block of frames while a kernel fills it."""
+
+    def __init__(self, frames: int, width: int) -> None:
+        self.t = np.empty(frames, np.int64)
+        self.channel = np.empty(frames, np.uint8)
+        self.id = np.empty(frames, np.uint32)
+        self.length = np.empty(frames, np.uint8)
+        self.data = np.empty((frames, width), np.uint8)
+
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        return self.t, self.channel, self.id, self.length, self.data
+
+    def frames(self, n: int, channels: tuple[str, ...]) -> Frames:
+        """The first n rows; copied when they are the smaller part, so that a short block does not hold a long one."""
+        t, channel, id, length, data = (a[:n].copy() if 2 * n < len(a) else a[:n] for a in self.arrays())
+        return Frames(t, channel, id, length, data, channels)
+
+
+class Scanner:
+    """A kernel with its state: takes buffers of whole lines, hands out Frames. Lives as long as one pass over a log."""
+
+    def __init__(self, kernel: str, opt: NDArray[np.int64], frames: int) -> None:
+        self._kernel, self._opt, self._room = kernel_of(kernel), opt, frames
+        self.state = np.zeros(scan.STATE_SIZE, np.int64)
+        self._names = np.zeros((scan.MAX_CHANNELS, 2), np.int64)
+        self._width = 8
+        self._columns = Columns(frames, self._width)
+        self.first_skipped: Skipped | None = None
+
+    def scan(self, buffer: bytearray, stop: int) -> Iterator[Frames]:
+        """Blocks that are full, while reading the lines of buffer[:stop], of which the last byte is a newline."""
+        view = np.frombuffer(buffer, np.uint8)
+        at = 0
+        while at < stop:
+            at = self._kernel(view, at, stop, self._opt, self.state, self._names, *self._columns.arrays())
+            self._keep_first_skipped(buffer)
+            if self.state[scan.STATE_WIDE]:
+                yield from self.flush()
+                self._width, self.state[scan.STATE_WIDE] = 64, 0
+                self._columns = Columns(self._room, self._width)
+            elif self.state[scan.STATE_FRAMES] == self._room:
+                yield from self.flush()
+
+    def flush(self) -> Iterator[Frames]:
+        """The frames read since the last block, if there are any."""
+        n = int(self.state[scan.STATE_FRAMES])
+        if n:
+            block = self._columns.frames(n, self.channels())
+            self.state[scan.STATE_FRAMES] = 0
+            self._columns = Columns(self._room, self._width)
+            yield block
+
+    def channels(self) -> tuple[str, ...]:
+        return tuple(_unpacked(*pair) for pair in self._names[: self.state[scan.STATE_NAMES]].tolist())
+
+    def mostly_fails(self) -> bool:
+        """Whether more lines failed than were understood."""
+        seen, skipped, ignored = (int(self.state[k]) for k in (scan.STATE_SEEN, scan.STATE_SKIPPED, scan.STATE_IGNORED))
+        return skipped > seen + ignored
+
+    def _keep_first_skipped(self, buffer: bytearray) -> None:
+        if self.first_skipped is None and self.state[scan.STATE_FIRST_LINE]:
+            line, start, end, why = self.state[scan.STATE_FIRST_LINE : scan.STATE_FIRST_WHY + 1].tolist()
+            text = bytes(buffer[start : min(end, start + 4 * SHOWN)]).decode("utf-8", "replace")
+            self.first_skipped = Skipped(line, _printable(text)[:SHOWN], scan.REASONS[why])
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text).rstrip()
+
+
+def _unpacked(low: int, high: int) -> str:
+    """A channel name from its two packed words."""
+    raw = (low % (1 << 64)).to_bytes(8, "big") + (high % (1 << 64)).to_bytes(8, "big")
+    return raw.replace(b"\0", b"").decode("utf-8", "replace")
+
+
+def options(decimals: int, shift_ns: int = 0, own: dict[int, int] | None = None) -> NDArray[np.int64]:
+    """The `opt` vector of a kernel."""
+    opt = np.zeros(scan.OPT_SIZE, np.int64)
+    opt[scan.OPT_DECIMALS], opt[scan.OPT_SHIFT] = decimals, shift_ns
+    for key, value in (own or {}).items():
+        opt[key] = value
+    return opt
+
+
+def sample(head: bytes, kernel: str, opt: NDArray[np.int64], frames: int = 4096) -> Frames:
+    """The first frames among the whole lines of a log's head."""
+    buffer = bytearray(_without_bom(head[: head.rfind(b"\n") + 1] or head + b"\n"))
+    scanner = Scanner(kernel, opt, frames)
+    for block in scanner.scan(buffer, len(buffer)):
+        return block
+    for block in scanner.flush():
+        return block
+    return Columns(0, 8).frames(0, scanner.channels())
+
+
+def _without_bom(head: bytes) -> bytes:
+    return b"   " + head[3:] if head.startswith(BOM) else head
+
+
+class TextPass:
+    """One pass over a text log; `position` and the scanner's state are valid while blocks are consumed."""
+
+    def __init__(self, path: Path, kernel: str, opt: NDArray[np.int64], frames: int, chunk: int) -> None:
+        self.path, self._chunk = path, chunk
+        self.scanner = Scanner(kernel, opt, frames)
+        self.position = 0
+
+    @property
+    def skipped(self) -> int:
+        return int(self.scanner.state[scan.STATE_SKIPPED])
+
+    @property
+    def first_skipped(self) -> Skipped | None:
+        return self.scanner.first_skipped
+
+    @property
+    def ignored(self) -> int:
+        return int(self.scanner.state[scan.STATE_IGNORED])
+
+    @property
+    def noticed(self) -> tuple[str, ...]:
+        return ()
+
+    def blocks(self) -> Iterator[Frames]:
+        with Source(self.path) as source:
+            try:
+                for buffer, stop in self._whole_lines(source):
+                    yield from self.scanner.scan(buffer, stop)
+            except LogError as error:
+                yield from self.scanner.flush()
+                raise LogError(f"{error}, {int(self.scanner.state[scan.STATE_LINE])} lines read") from error
+        if self.scanner.mostly_fails():
+            raise self._nothing_fits()
+        yield from self.scanner.flush()
+
+    def _whole_lines(self, source: Source) -> Iterator[tuple[bytearray, int]]:
+        """(buffer, end of its last whole line), over and over; the incomplete last line is carried over."""
+        buffer, carried = bytearray(self._chunk + 1), 0
+        while True:
+            got = source.fill(memoryview(buffer)[carried:-1])
+            self.position = source.position
+            filled = carried + got
+            if source.unpacked == got:
+                buffer[:3] = _without_bom(bytes(buffer[:3]))
+            if not got:
+                if filled:
+                    buffer[filled] = scan.NEWLINE
+                    yield buffer, filled + 1
+                return
+            stop = buffer.rfind(b"\n", 0, filled) + 1
+            if stop:
+                yield buffer, stop
+            carried = filled - stop
+            if carried == len(buffer) - 1:
+                buffer = self._grown(buffer)
+            else:
+                buffer[:carried] = buffer[stop:filled]
+
+    def _grown(self, buffer: bytearray) -> bytearray:
+        """A buffer twice as long, for a line longer than the buffer."""
+        if len(buffer) > max(LONGEST_LINE, self._chunk):
+            line = int(self.scanner.state[scan.STATE_LINE]) + 1
+            raise LogError(f"{self.path}: line {line} is longer than {LONGEST_LINE} bytes, so this is no text log")
+        return buffer + bytearray(len(buffer))
+
+    def _nothing_fits(self) -> LogError:
+        state, first = self.scanner.state, self.scanner.first_skipped
+        at = f"; first line {first.line}: {first.reason}: {first.text!r}" if first else ""
+        read = int(state[scan.STATE_SEEN] + state[scan.STATE_IGNORED])
+        return LogError(f"{self.path}: {int(state[scan.STATE_SKIPPED])} lines cannot be read, only {read} can{at}")
+
+
+def warm() -> None:
+    """Compile every kernel, or load it from numba's cache."""
+    for kernel in sorted({dialect.kernel for dialect in TEXT}):
+        sample(b"\n", kernel, options(0), frames=1)

@@ -1,0 +1,94 @@
+"""What the times of a log mean: unit, epoch, start. Rules that look at the first frames, stated in words as applied.
+
+No rule invents a date: times count from 1970 only where the values themselves fall between 2001 and 2100.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from renkei.can.frames import Frames
+from renkei.can.logs.dialects import Dialect
+from renkei.errors import LogError
+
+DECIMALS = {"s": 9, "ms": 6, "us": 3, "ns": 0}
+"""A time of 1 in this unit is 10**DECIMALS ns."""
+
+YEAR_2001_S, YEAR_2100_S = 978_307_200, 4_102_444_800
+ENOUGH_STEPS = 8
+
+
+class Timing(NamedTuple):
+    """How raw times become ns: times of `unit`, plus `shift_ns`, counted from `base`, with what was assumed."""
+
+    unit: str
+    base: str
+    shift_ns: int = 0
+    assumed: tuple[str, ...] = ()
+
+
+def is_epoch(t: int, unit: str) -> bool:
+    """Whether a time falls between 2001 and 2100 when it counts from 1970 in `unit`."""
+    scale: int = 10 ** (9 - DECIMALS[unit])
+    return YEAR_2001_S * scale <= t < YEAR_2100_S * scale
+
+
+def settled(t_ns: NDArray[np.int64], unit: str) -> Timing:
+    """For a dialect that fixes its unit: only the epoch is open. `t_ns` are the first frames' times in ns."""
+    return Timing(unit, "utc" if len(t_ns) and is_epoch(int(t_ns[0]), "ns") else "boot")
+
+
+def same_id_steps(sample: Frames) -> NDArray[np.int64]:
+    """Positive steps in time between neighbouring frames of the same channel and id."""
+    key = (sample.channel.astype(np.int64) << 32) | sample.id
+    order = np.argsort(key, kind="stable")
+    steps = np.diff(sample.t[order])
+    same: NDArray[np.int64] = steps[(np.diff(key[order]) == 0) & (steps > 0)]
+    return same
+
+
+def bare(sample: Frames, asked: str | None) -> Timing:
+    """For whole numbers without a unit; `sample.t` holds them as written.
+
+    1. `asked` settles the unit.
+    2. Else the median positive step between frames of one id does: cars repeat messages every 5 ms to 1 s, so below
+       1,000 it is ms, below 2,000,000 us, above that ns. With fewer than 8 such steps: us, the usual unit.
+    3. Times count from 1970 if the first one falls between 2001 and 2100 in that unit.
+    4. A negative first time counts upwards to an unknown moment: the first frame becomes 0.
+    """
+    unit, assumed = (asked, []) if asked else _unit_by_steps(same_id_steps(sample))
+    first = int(sample.t[0]) if len(sample) else 0
+    if first < 0:
+        assumed.append(f"times begin at {first}, before any epoch: shifted so that the first frame is at 0")
+        return Timing(unit, "boot", -first * 10 ** DECIMALS[unit], tuple(assumed))
+    return Timing(unit, "utc" if is_epoch(first, unit) else "boot", 0, tuple(assumed))
+
+
+def _unit_by_steps(steps: NDArray[np.int64]) -> tuple[str, list[str]]:
+    if len(steps) < ENOUGH_STEPS:
+        return "us", [f"time unit us: the usual one; only {len(steps)} steps between frames of one id to judge by"]
+    step = float(np.median(steps))
+    unit = "ms" if step < 1_000 else "us" if step < 2_000_000 else "ns"
+    return unit, [f"time unit {unit}: the median step between frames of one id is {step:g}"]
+
+
+def settle(path: Path, dialect: Dialect, sample: Frames, asked: str | None) -> Timing:
+    """The timing of a text log; `sample` holds its first frames, times in ns or, for bare numbers, as written.
+
+    Raises LogError when a unit is asked for where the dialect fixes it.
+    """
+    if dialect.unit is None:
+        return bare(sample, asked)
+    if asked:
+        raise LogError(f"{path}: the times of {dialect.name} have a fixed unit, so time unit '{asked}' cannot be set")
+    return settled(sample.t, dialect.unit)
+
+
+def check_unit(unit: str | None) -> None:
+    """Raises LogError when `unit` is no unit of time."""
+    if unit is not None and unit not in DECIMALS:
+        raise LogError(f"time unit: expected one of {', '.join(DECIMALS)}, got '{unit}'")
