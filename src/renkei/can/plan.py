@@ -1,0 +1,399 @@
+"""From DBC files and a map to one compiled plan, which both engines (per frame and columnar) and the encoder follow.
+
+Nothing here reads files: databases come parsed, maps come checked for form. What a map says about signals that the
+databases or the vocabulary do not have is an error here, unless `lenient`, which sets such rows aside and lists them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from renkei.can.checks import CHECKSUMS
+from renkei.can.dbc import Database, DbcMessage, DbcSignal
+from renkei.errors import CatalogueError, InputError, ValueRefused, nearest
+from renkei.units import conversion, exact
+from renkei.vehicle import Condition, Map, MessageRule, Ranges, Row, UdsAnswer, UdsSignal
+from renkei.vocabulary import INTEGERS, Signal, Value, Vocabulary
+
+MAX_TABLE_BITS = 16
+
+
+class Field(NamedTuple):
+    """Bits of a payload: bytes `first` to `first + size`, read as one number in their byte order, shifted right."""
+
+    first: int
+    size: int
+    shift: int
+    length: int
+    little_endian: bool
+    signed: bool
+    is_float: bool
+
+    @property
+    def end(self) -> int:
+        return self.first + self.size
+
+    @property
+    def raws(self) -> tuple[int, int]:
+        """The lowest and the highest raw value."""
+        if self.signed:
+            return -(1 << (self.length - 1)), (1 << (self.length - 1)) - 1
+        return 0, (1 << self.length) - 1
+
+
+class Test(NamedTuple):
+    """Holds when a raw value lies in `ranges`: that of `field` in the same payload, or else the one last latched."""
+
+    field: Field | None
+    latch: int
+    ranges: Ranges
+
+
+class Latch(NamedTuple):
+    """A raw value that is kept for rows of other messages."""
+
+    number: int
+    field: Field
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """How one VSS signal, or one element of it, comes out of a payload.
+
+    Without `table`: value = raw × scale + offset, invalid outside `low` to `high`. With it: the value that the raw
+    value stands for, `other` where it is not named; None is "not available". `elements` above 0: an array of that
+    many fields in a row. `array` 0 and above: this is element `element` of that array of the plan.
+    """
+
+    index: int
+    signal: Signal
+    field: Field
+    scale: float
+    offset: float
+    low: float
+    high: float
+    invalid: Ranges
+    table: Mapping[int, Value] | None
+    other: Value | None
+    when: tuple[Test, ...]
+    unless: tuple[Test, ...]
+    array: int
+    element: int
+    elements: int
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class PlanMessage:
+    """A CAN message, or with a `prefix` an answer on diagnostics. `cycle_ns` 0 where it is not known."""
+
+    number: int
+    bus: str
+    name: str
+    id: int
+    length: int
+    prefix: bytes
+    lengths: tuple[int, ...]
+    request: int
+    checksum: str | None
+    counter: Field | None
+    cycle_ns: int
+    latches: tuple[Latch, ...]
+    rows: tuple[PlanRow, ...]
+
+
+class Array(NamedTuple):
+    """An array signal that comes element by element."""
+
+    index: int
+    elements: int
+
+
+class SetAside(NamedTuple):
+    path: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do with each message of a car. `buses` are the names of its buses in order."""
+
+    vocabulary: Vocabulary
+    buses: tuple[str, ...]
+    messages: tuple[PlanMessage, ...]
+    answers: tuple[PlanMessage, ...]
+    arrays: tuple[Array, ...]
+    latches: int
+    set_aside: tuple[SetAside, ...]
+
+    @property
+    def rows(self) -> tuple[PlanRow, ...]:
+        return tuple(row for m in (*self.messages, *self.answers) for row in m.rows)
+
+
+def compile_plan(
+    map_: Map,
+    databases: Mapping[str, Iterable[Database]],
+    vocabulary: Vocabulary,
+    *,
+    keep_personal: bool = False,
+    lenient: bool = False,
+) -> Plan:
+    """The plan of a map over the databases of each of its buses.
+
+    Raises CatalogueError that names the map's file and row. With `lenient`, for a vocabulary other than the map was
+    written for, rows that do not fit it are set aside and listed.
+    """
+    return _Compiler(map_, databases, vocabulary, lenient).plan(keep_personal)
+
+
+def field_of(signal: DbcSignal) -> Field:
+    """The bits of a DBC signal."""
+    if signal.little_endian:
+        first, shift = divmod(signal.start, 8)
+        size = (shift + signal.length + 7) // 8
+        return Field(first, size, shift, signal.length, True, signal.signed, signal.is_float)
+    position = signal.start - signal.start % 8 + 7 - signal.start % 8
+    return _big_endian(position, signal.length, signal.signed, signal.is_float)
+
+
+def _big_endian(position: int, length: int, signed: bool, is_float: bool = False) -> Field:
+    """`position` counts from the first bit sent."""
+    first, last = position // 8, (position + length - 1) // 8
+    return Field(first, last + 1 - first, 8 * (last + 1) - position - length, length, False, signed, is_float)
+
+
+class _Compiler:
+    def __init__(
+        self, map_: Map, databases: Mapping[str, Iterable[Database]], vocabulary: Vocabulary, lenient: bool
+    ) -> None:
+        self.map, self.vocabulary, self.lenient = map_, vocabulary, lenient
+        self.dbc: dict[str, dict[str, DbcMessage]] = {
+            bus: {name: m for db in databases.get(bus, ()) for name, m in db.messages.items()} for bus in map_.buses
+        }
+        self.latches: dict[tuple[str, str, str], Latch] = {}
+        self.arrays: dict[str, int] = {}
+        self.set_aside: list[SetAside] = []
+
+    def plan(self, keep_personal: bool) -> Plan:
+        rows: dict[tuple[str, str], list[PlanRow]] = {}
+        wanted = [row for row in self.map.rows if keep_personal or not row.personal]
+        for row in wanted:
+            try:
+                rows.setdefault((row.bus, row.message), []).append(self._row(row))
+            except _NotInVocabulary as e:
+                if not self.lenient:
+                    raise self._wrong(row, e.key, e.expected, e.got, e.near) from e
+                self.set_aside.append(SetAside(row.path, f"{e.expected}, got {e.got}"))
+        self._judge_rules()
+        frames = [key for key in self._keys() if key not in self.map.uds]
+        needed = [key for key in frames if key in rows or any(k[:2] == key for k in self.latches)]
+        messages = tuple(self._message(n, key, tuple(rows.get(key, ()))) for n, key in enumerate(needed))
+        answers = tuple(
+            self._answer(n, a, tuple(rows[key])) for n, (key, a) in enumerate(self.map.uds.items()) if key in rows
+        )
+        self._judge_clashes(messages)
+        return Plan(
+            self.vocabulary, tuple(self.map.buses), messages, answers, self._array_table(rows), len(self.latches),
+            tuple(dict.fromkeys(self.set_aside)),
+        )  # fmt: skip
+
+    def _keys(self) -> list[tuple[str, str]]:
+        return [(bus, name) for bus, messages in self.dbc.items() for name in messages]
+
+    def _row(self, row: Row) -> PlanRow:
+        signal = self.vocabulary.get(row.path)
+        if signal is None:
+            known = [s.path for s in self.vocabulary]
+            raise _NotInVocabulary("", "a path of the vocabulary", row.path, nearest(row.path, known))
+        if (row.bus, row.message) in self.map.uds:
+            uds = self._uds_signal(row)[1]
+            field, tests = _big_endian(uds.start, uds.length, uds.signed), self._tests(row, row.when)
+            physical, elements = (uds.scale, uds.offset, uds.unit), uds.elements or 0
+        else:
+            _, dbc = self._dbc_signal(row, row.bus, row.message, row.signal)
+            field, tests = field_of(dbc), self._switches(row, dbc) + self._tests(row, row.when)
+            physical, elements = (dbc.scale, dbc.offset, dbc.unit), 0
+        table, other = self._table(row, signal, field)
+        scale, offset = self._linear(row, signal, physical) if table is None else (Fraction(1), Fraction(0))
+        low, high = _bounds(signal) if table is None and signal.scalar != "boolean" else (-math.inf, math.inf)
+        return PlanRow(
+            signal.index, signal, field, float(scale), float(offset), low, high, row.invalid, table, other, tests,
+            self._tests(row, row.unless), self._array(row, signal, elements), row.element or 0, elements, row,
+        )  # fmt: skip
+
+    def _uds_signal(self, row: Row) -> tuple[UdsAnswer, UdsSignal]:
+        answer = self.map.uds[row.bus, row.message]
+        if row.signal not in answer.signals:
+            raise self._wrong(
+                row, "from", f"a signal of {row.message}", row.signal, nearest(row.signal, answer.signals)
+            )
+        return answer, answer.signals[row.signal]
+
+    def _dbc_signal(self, row: Row, bus: str, message: str, name: str) -> tuple[DbcMessage, DbcSignal]:
+        messages = self.dbc.get(bus, {})
+        if message not in messages:
+            raise self._wrong(row, "from", f"a message of bus {bus}", message, nearest(message, messages))
+        for signal in messages[message].signals:
+            if signal.name == name:
+                return messages[message], signal
+        known = [s.name for s in messages[message].signals]
+        raise self._wrong(row, "from", f"a signal of {message}", name, nearest(name, known))
+
+    def _switches(self, row: Row, signal: DbcSignal) -> tuple[Test, ...]:
+        def test(name: str, ranges: Ranges) -> Test:
+            return Test(field_of(self._dbc_signal(row, row.bus, row.message, name)[1]), -1, ranges)
+
+        return tuple(test(s.signal, s.ranges) for s in signal.switches)
+
+    def _tests(self, row: Row, conditions: Iterable[Condition]) -> tuple[Test, ...]:
+        return tuple(self._test(row, c) for c in conditions)
+
+    def _test(self, row: Row, c: Condition) -> Test:
+        if (c.bus, c.message) in self.map.uds:
+            if (c.bus, c.message) != (row.bus, row.message):
+                raise self._wrong(row, "when", "a signal of a CAN message", f"{c.bus}.{c.message}.{c.signal}")
+            uds = self._uds_signal(row)[0].signals.get(c.signal)
+            if uds is None:
+                raise self._wrong(row, "when", f"a signal of {row.message}", c.signal)
+            return Test(_big_endian(uds.start, uds.length, uds.signed), -1, c.raws)
+        _, signal = self._dbc_signal(row, c.bus, c.message, c.signal)
+        if (c.bus, c.message) == (row.bus, row.message):
+            return Test(field_of(signal), -1, c.raws)
+        if signal.switches:
+            raise self._wrong(row, "when", "a signal that is not multiplexed", c.signal)
+        key = (c.bus, c.message, c.signal)
+        latch = self.latches.setdefault(key, Latch(len(self.latches), field_of(signal)))
+        return Test(None, latch.number, c.raws)
+
+    def _table(self, row: Row, signal: Signal, field: Field) -> tuple[dict[int, Value] | None, Value | None]:
+        if row.values is None:
+            if signal.scalar == "string":
+                raise self._wrong(row, "values", "a table, as the signal is a text", None)
+            return None, None
+        if field.length > MAX_TABLE_BITS or field.is_float:
+            raise self._wrong(row, "values", f"a whole number of at most {MAX_TABLE_BITS} bits", f"{field.length} bits")
+        low, high = field.raws
+        for raw in row.values:
+            if not low <= raw <= high:
+                raise self._wrong(row, f"values.{raw}", f"a raw value from {low} to {high}", raw)
+        table = {raw: self._admitted(row, signal, f"values.{raw}", v) for raw, v in row.values.items()}
+        return table, None if row.other is None else self._admitted(row, signal, "other", row.other)
+
+    def _admitted(self, row: Row, signal: Signal, key: str, value: Value) -> Any:
+        try:
+            return signal._check_one(value)
+        except ValueRefused as e:
+            expected = str(e).removeprefix(f"{signal.path}: expected ").rsplit(", got ", 1)[0]
+            raise _NotInVocabulary(key, expected, value, None) from e
+
+    def _linear(self, row: Row, signal: Signal, physical: tuple[float, float, str | None]) -> tuple[Fraction, Fraction]:
+        """Scale and offset from raw to the unit of the signal, exactly, so that 0.1 x 10 is 1."""
+        scale, offset, stated = physical
+        unit = row.unit or stated
+        if signal.unit and not unit:
+            raise self._wrong(row, "unit", f"a unit, as the signal is in {signal.unit}", None)
+        try:
+            to_scale, to_offset = conversion(unit, signal.unit)
+        except InputError as e:
+            raise _NotInVocabulary("unit", f"a unit that converts to {signal.unit}", unit, None) from e
+        scale_, offset_ = exact(scale) * exact(row.scale), exact(offset) * exact(row.scale) + exact(row.offset)
+        return scale_ * to_scale, offset_ * to_scale + to_offset
+
+    def _array(self, row: Row, signal: Signal, elements: int) -> int:
+        if not signal.is_array:
+            if row.element is not None or elements:
+                raise self._wrong(row, "element", f"nothing, as the signal is one {signal.datatype}", row.element)
+            return -1
+        if elements:
+            return -1
+        if row.element is None:
+            raise self._wrong(row, "element", "the place in the array, as the signal is an array", None)
+        return self.arrays.setdefault(row.path, len(self.arrays))
+
+    def _array_table(self, rows: Mapping[tuple[str, str], list[PlanRow]]) -> tuple[Array, ...]:
+        places: dict[str, list[int]] = {path: [] for path in self.arrays}
+        for row in (r for several in rows.values() for r in several if r.array >= 0):
+            places[row.row.path].append(row.element)
+        for path, found in places.items():
+            if sorted(set(found)) != list(range(len(set(found)))):
+                missing = min(set(range(max(found))) - set(found))
+                raise CatalogueError(
+                    self.map.file, f"signals.{path}.element", expected=f"element {missing} too", got=None
+                )
+        return tuple(Array(self.vocabulary[path].index, max(found) + 1) for path, found in places.items())
+
+    def _judge_rules(self) -> None:
+        """Every [messages] entry names a message, an algorithm and a signal that exist."""
+        for (bus, name), rule in self.map.messages.items():
+            messages = self.dbc.get(bus, {})
+            key = f"messages.{bus}.{name}"
+            if name not in messages:
+                near = nearest(name, messages)
+                raise CatalogueError(self.map.file, key, expected=f"a message of bus {bus}", got=name, near=near)
+            if rule.checksum is not None and rule.checksum not in CHECKSUMS:
+                near = nearest(rule.checksum, CHECKSUMS)
+                expected = "one of " + ", ".join(CHECKSUMS)
+                raise CatalogueError(self.map.file, f"{key}.checksum", expected=expected, got=rule.checksum, near=near)
+            known = [s.name for s in messages[name].signals]
+            if rule.counter is not None and rule.counter not in known:
+                near = nearest(rule.counter, known)
+                raise CatalogueError(self.map.file, f"{key}.counter", expected="a signal", got=rule.counter, near=near)
+
+    def _message(self, number: int, key: tuple[str, str], rows: tuple[PlanRow, ...]) -> PlanMessage:
+        bus, name = key
+        message = self.dbc[bus][name]
+        rule = self.map.messages.get(key, MessageRule(None, None, None))
+        counter = next((field_of(s) for s in message.signals if s.name == rule.counter), None)
+        latches = tuple(latch for (b, m, _), latch in self.latches.items() if (b, m) == key)
+        return PlanMessage(
+            number, bus, name, message.id, message.length, b"", (), 0, rule.checksum, counter,
+            round((rule.cycle_ms or message.cycle_ms or 0) * 1e6), latches, rows,
+        )  # fmt: skip
+
+    def _answer(self, number: int, a: UdsAnswer, rows: tuple[PlanRow, ...]) -> PlanMessage:
+        return PlanMessage(
+            number, a.bus, a.name, a.response, 0, a.prefix, a.lengths, a.request, None, None, 0, (), rows
+        )
+
+    def _judge_clashes(self, messages: Iterable[PlanMessage]) -> None:
+        """Two messages of one bus with one identifier cannot both be decoded."""
+        seen: dict[tuple[str, int], str] = {}
+        for m in messages:
+            if (m.bus, m.id) in seen:
+                key = f"buses.{m.bus}"
+                raise CatalogueError(
+                    self.map.file, key, expected="one message an identifier", got=f"{seen[m.bus, m.id]} and {m.name}"
+                )
+            seen[m.bus, m.id] = m.name
+
+    def _wrong(self, row: Row, key: str, expected: str, got: object, near: str | None = None) -> CatalogueError:
+        where = f"signals.{row.path}" + (f".{key}" if key else "")
+        return CatalogueError(self.map.file, where, expected=expected, got=got, near=near)
+
+
+class _NotInVocabulary(Exception):  # noqa: N818 (never leaves this module)
+    """The row does not fit the vocabulary: an error for the built-in one, set aside for another."""
+
+    def __init__(self, key: str, expected: str, got: object, near: str | None) -> None:
+        super().__init__(expected)
+        self.key, self.expected, self.got, self.near = key, expected, got, near
+
+
+def _bounds(signal: Signal) -> tuple[float, float]:
+    """The physical values that a wire would take: those that round, half to even, into the range of the Signal."""
+    low, high = signal.minimum, signal.maximum
+    if signal.scalar not in INTEGERS:
+        return -math.inf if low is None else float(low), math.inf if high is None else float(high)
+    type_low, type_high = INTEGERS[signal.scalar]
+    first = type_low if low is None else max(type_low, math.ceil(low))
+    last = type_high if high is None else min(type_high, math.floor(high))
+    low_edge, high_edge = first - 0.5, last + 0.5
+    return (
+        low_edge if first % 2 == 0 else math.nextafter(low_edge, math.inf),
+        high_edge if last % 2 == 0 else math.nextafter(high_edge, -math.inf),
+    )

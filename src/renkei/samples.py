@@ -1,0 +1,47 @@
+"""Samples: values of signals at times, singly and in columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:  # numpy is needed by no command that only lists or asks
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Quality(IntEnum):
+    """`NOT_AVAILABLE`: the car says that it does not know. `INVALID`: what came cannot be true."""
+
+    OK = 0
+    NOT_AVAILABLE = 1
+    INVALID = 2
+
+    @property
+    def label(self) -> str:
+        """As recordings write it."""
+        return self.name.lower()
+
+
+class _Invalid:
+    def __repr__(self) -> str:
+        return "INVALID"
+
+
+INVALID: Final = _Invalid()
+"""Stands in the place of a value that cannot be true; None stands for one that is not available."""
+
+
+class Column(NamedTuple):
+    """Samples of one signal in the order in which they came.
+
+    `index` of the Signal; `t` int64 ns; `value` float64 in the unit of the Signal, booleans 0 and 1; `quality` int8.
+    With `texts` the values are positions in it: of enum names, or of arrays written as JSON.
+    """
+
+    index: int
+    t: NDArray[np.int64]
+    value: NDArray[np.float64]
+    quality: NDArray[np.int8]
+    texts: Sequence[str] | None = None
