@@ -59,6 +59,11 @@ class Watcher:
         self._min_interval_ns = min_interval_ns
         self._sent_ns: int | None = None
 
+    @property
+    def waiting(self) -> int:
+        """Messages not yet taken."""
+        return len(self._buffer)
+
     def push(self, changes: Changes) -> None:
         """Queue what `changes` holds for this watcher; the broker calls this once a batch."""
         if len(self.indices) < len(changes):

@@ -22,7 +22,7 @@ from renkei.doors.kuksa.calls import (
 )
 from renkei.doors.kuksa.patterns import matching
 from renkei.doors.kuksa.schema import FIELDS, V2
-from renkei.doors.kuksa.wire import field, repeated
+from renkei.doors.kuksa.wire import field, repeated, value_of
 from renkei.errors import ValueRefused
 from renkei.vocabulary import INTEGERS, Signal
 
@@ -129,12 +129,9 @@ def _publish_value(house: House, vehicle: str, request: Any) -> bytes:
 def _value(signal: Signal, message: Any) -> Any:
     """The Python value of a Value message, or None when it has none; raises StatusError for another type's field."""
     kind = message.WhichOneof("typed_value")
-    if kind is None:
-        return None
-    if kind != FIELDS[signal.datatype]:
+    if kind not in (None, FIELDS[signal.datatype]):
         raise StatusError(INVALID, f"Wrong type provided (id: {signal.index}): {signal.path} is {signal.datatype}")
-    value = getattr(message, kind)
-    return list(value.values) if signal.is_array else value
+    return value_of(message, "typed_value")
 
 
 def _refusal(signal: Signal, value: Any, refused: ValueRefused) -> str:

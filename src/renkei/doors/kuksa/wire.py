@@ -124,6 +124,15 @@ class Encoder:
         )
 
 
+def value_of(message: Any, oneof: str) -> Any:
+    """The Python value that a parsed message holds in `oneof`, lists for arrays, or None when nothing is set."""
+    kind = message.WhichOneof(oneof)
+    if kind is None:
+        return None
+    value = getattr(message, kind)
+    return list(value.values) if kind.endswith("_array") else value
+
+
 def repeated(number: int, contents: Iterable[bytes]) -> bytes:
     """A repeated field of messages."""
     return b"".join([field(number, content) for content in contents])
