@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from renkei.can.frames import Frames
-from renkei.can.logs.dialects import HEAD, TEXT, Dialect, recognise
+from renkei.can.logs.dialects import DIALECTS, HEAD, Dialect, recognise, recognise_binary
 from renkei.can.logs.skipped import Skipped
 from renkei.errors import LogError
 
@@ -105,9 +105,12 @@ def open_log(path: str | PathLike[str], *, time_unit: str | None = None) -> Log:
         head = source.read(HEAD)
     if not head:
         raise LogError(f"{path}: is empty, expected a recording")
+    binary = recognise_binary(head)
+    if binary:
+        return _open_binary(path, binary, time_unit)
     dialect = recognise(head)
     if dialect is None:
-        raise LogError(f"{path}: no known log dialect; known are {', '.join(d.name for d in TEXT)}")
+        raise LogError(f"{path}: no known log dialect; known are {', '.join(DIALECTS)}")
     return _open_text(path, dialect, head, time_unit)
 
 
@@ -115,11 +118,21 @@ def _open_text(path: Path, dialect: Dialect, head: bytes, time_unit: str | None)
     from renkei.can.logs import headers, text, timing
 
     facts = headers.facts(dialect, head)
-    raw = text.options(timing.DECIMALS[dialect.unit] if dialect.unit else 0, own=facts.opt)
-    found = timing.settle(path, dialect, text.sample(head, dialect.kernel, raw), time_unit)
-    opt = text.options(timing.DECIMALS[found.unit], found.shift_ns, facts.opt)
+    unit = facts.unit or dialect.unit
+    # Bare numbers are sampled as written, to judge them by their size.
+    raw = text.options(0 if dialect.bare else timing.DECIMALS.get(unit or "", 9), own=facts.opt)
+    sample = text.sample(head, dialect, raw)
+    if dialect.kernel == "screen" and timing.looks_delta(sample.t):
+        facts = headers.delta(facts)
+    found = timing.settle(path, dialect, facts.unit, sample, time_unit)
+    opt = text.options(timing.DECIMALS.get(found.unit, 9), found.shift_ns, facts.opt)
 
     def begin(frames: int, chunk: int) -> Pass:
-        return text.TextPass(path, dialect.kernel, opt, frames, chunk)
+        return text.TextPass(path, dialect, opt, frames, chunk)
 
-    return Log(path, facts.name or dialect.name, (found.unit, found.base), found.assumed, facts.start_text, begin)
+    assumed = (*found.assumed, *facts.assumed)
+    return Log(path, dialect.name, (found.unit, found.base), assumed, facts.start_text, begin)
+
+
+def _open_binary(path: Path, dialect: str, time_unit: str | None) -> Log:
+    raise LogError(f"{path}: {dialect} is not readable yet")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renkei.can.frames import Frames
-from renkei.can.logs.dialects import TEXT
+from renkei.can.logs.dialects import TEXT, Dialect
 from renkei.can.logs.kernels import scan
 from renkei.can.logs.skipped import Skipped
 from renkei.can.logs.source import Source
@@ -114,15 +114,20 @@ def options(decimals: int, shift_ns: int = 0, own: dict[int, int] | None = None)
     return opt
 
 
-def sample(head: bytes, kernel: str, opt: NDArray[np.int64], frames: int = 4096) -> Frames:
+def sample(head: bytes, dialect: Dialect, opt: NDArray[np.int64], frames: int = 4096) -> Frames:
     """The first frames among the whole lines of a log's head."""
-    buffer = bytearray(_without_bom(head[: head.rfind(b"\n") + 1] or head + b"\n"))
-    scanner = Scanner(kernel, opt, frames)
+    lines = _translated(_without_bom(head), dialect)
+    buffer = bytearray(lines[: lines.rfind(b"\n") + 1] or lines + b"\n")
+    scanner = Scanner(dialect.kernel, opt, frames)
     for block in scanner.scan(buffer, len(buffer)):
         return block
     for block in scanner.flush():
         return block
     return Columns(0, 8).frames(0, scanner.channels())
+
+
+def _translated(raw: bytes, dialect: Dialect) -> bytes:
+    return raw.translate(bytes.maketrans(*dialect.translate)) if dialect.translate else raw
 
 
 def _without_bom(head: bytes) -> bytes:
@@ -132,9 +137,9 @@ def _without_bom(head: bytes) -> bytes:
 class TextPass:
     """One pass over a text log; `position` and the scanner's state are valid while blocks are consumed."""
 
-    def __init__(self, path: Path, kernel: str, opt: NDArray[np.int64], frames: int, chunk: int) -> None:
-        self.path, self._chunk = path, chunk
-        self.scanner = Scanner(kernel, opt, frames)
+    def __init__(self, path: Path, dialect: Dialect, opt: NDArray[np.int64], frames: int, chunk: int) -> None:
+        self.path, self._dialect, self._chunk = path, dialect, max(chunk, 16)
+        self.scanner = Scanner(dialect.kernel, opt, frames)
         self.position = 0
 
     @property
@@ -151,7 +156,8 @@ class TextPass:
 
     @property
     def noticed(self) -> tuple[str, ...]:
-        return ()
+        wraps = int(self.scanner.state[scan.STATE_WRAPS])
+        return (f"the clock passed midnight {wraps} times: a day was added each time",) if wraps else ()
 
     def blocks(self) -> Iterator[Frames]:
         with Source(self.path) as source:
@@ -174,6 +180,8 @@ class TextPass:
             filled = carried + got
             if source.unpacked == got:
                 buffer[:3] = _without_bom(bytes(buffer[:3]))
+            if self._dialect.translate:
+                buffer[carried:filled] = _translated(bytes(buffer[carried:filled]), self._dialect)
             if not got:
                 if filled:
                     buffer[filled] = scan.NEWLINE
@@ -204,5 +212,5 @@ class TextPass:
 
 def warm() -> None:
     """Compile every kernel, or load it from numba's cache."""
-    for kernel in sorted({dialect.kernel for dialect in TEXT}):
-        sample(b"\n", kernel, options(0), frames=1)
+    for dialect in {dialect.kernel: dialect for dialect in TEXT}.values():
+        sample(b"\n", dialect, options(0), frames=1)

@@ -76,16 +76,44 @@ def _unit_by_steps(steps: NDArray[np.int64]) -> tuple[str, list[str]]:
     return unit, [f"time unit {unit}: the median step between frames of one id is {step:g}"]
 
 
-def settle(path: Path, dialect: Dialect, sample: Frames, asked: str | None) -> Timing:
-    """The timing of a text log; `sample` holds its first frames, times in ns or, for bare numbers, as written.
+def by_default(sample: Frames, unit: str, said: str | None, asked: str | None) -> Timing:
+    """For whole numbers of a dialect that has a usual unit; `sample.t` holds them as written."""
+    first = int(sample.t[0]) if len(sample) else 0
+    used = asked or unit
+    assumed = () if asked or said else (f"time unit {unit}: the usual one of this dialect; the log does not say",)
+    return Timing(used, "utc" if is_epoch(first, used) else "boot", 0, assumed)
 
-    Raises LogError when a unit is asked for where the dialect fixes it.
+
+def clock(t_ns: NDArray[np.int64]) -> Timing:
+    """For a time of day, or a date in a zone that the log does not name: the first frame becomes 0."""
+    shift = -int(t_ns[0]) if len(t_ns) else 0
+    said = "times are of a clock in an unknown time zone: shifted so that the first frame is at 0"
+    return Timing("clock", "boot", shift, (said,))
+
+
+NO_TIME = Timing("none", "boot", 0, ("the log has no times: every frame is at 0",))
+
+
+def looks_delta(t_ns: NDArray[np.int64]) -> bool:
+    """Whether times count from the frame before: more than a quarter of them step back, as no clock does."""
+    return len(t_ns) > 2 and float(np.mean(np.diff(t_ns) < 0)) > 0.25
+
+
+def settle(path: Path, dialect: Dialect, said: str | None, sample: Frames, asked: str | None) -> Timing:
+    """The timing of a text log of which the first frames are `sample`, times in ns or, for bare numbers, as written.
+
+    `said` is the unit where the log itself shows it. Raises LogError when a unit is asked for where the dialect fixes
+    it.
     """
-    if dialect.unit is None:
-        return bare(sample, asked)
+    if dialect.bare:
+        usual = said or dialect.unit
+        return by_default(sample, usual, said, asked) if usual else bare(sample, asked)
     if asked:
         raise LogError(f"{path}: the times of {dialect.name} have a fixed unit, so time unit '{asked}' cannot be set")
-    return settled(sample.t, dialect.unit)
+    unit = said or dialect.unit or "s"
+    if unit == "clock":
+        return clock(sample.t)
+    return NO_TIME if unit == "none" else settled(sample.t, unit)
 
 
 def check_unit(unit: str | None) -> None:

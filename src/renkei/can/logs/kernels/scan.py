@@ -19,7 +19,7 @@ compiled = njit(cache=True, nogil=True, _nrt=False)  # type: ignore[call-overloa
 OPT_DECIMALS = 0  # a time of 1 is 10**DECIMALS ns: 9 for s, 6 for ms, 3 for us, 0 for ns
 OPT_SHIFT = 1  # ns added to every time
 OPT_OWN = 2
-OPT_SIZE = 32
+OPT_SIZE = 40
 
 # What `state` holds.
 STATE_FRAMES = 0  # frames in the columns now
@@ -36,7 +36,8 @@ STATE_LAST_T = 10  # for dialects whose times depend on the line before
 STATE_WRAPS = 11
 STATE_SEEN = 12  # data frames seen so far
 STATE_CHANNEL = 13  # index of the last channel seen: the next line often has the same
-STATE_SIZE = 16
+STATE_OWN = 14  # from here on each kernel has its own
+STATE_SIZE = 24
 
 # Verdicts on a line. Negative: it cannot be read, for the reason REASONS[-verdict].
 FRAME = 1
@@ -161,12 +162,13 @@ def hexadecimal(b, i):
 
 @compiled
 def prefixed_hex(b, i):
-    """A hexadecimal number after `0x`."""
-    if b[i] != 48 or (b[i + 1] | 32) != 120:
-        return np.int64(0), i
-    value, j = hexadecimal(b, i + 2)
-    if j == i + 2:
-        return np.int64(0), i
+    """A hexadecimal number, with or without `0x`."""
+    start = i
+    if b[i] == 48 and (b[i + 1] | 32) == 120:
+        i += 2
+    value, j = hexadecimal(b, i)
+    if j == i:
+        return np.int64(0), start
     return value, j
 
 
@@ -208,6 +210,16 @@ def channel_of(b, i, names, state):
     if names[c, 0] == low and names[c, 1] == high:
         return c, i
     return _find_channel(low, high, names, state), i
+
+
+@compiled
+def digit_channel(b, i, names, state):
+    """Index of the channel named by the one digit at i, whatever follows it."""
+    low = np.int64(b[i])
+    c = state[STATE_CHANNEL]
+    if names[c, 0] == low and names[c, 1] == 0:
+        return c
+    return _find_channel(low, np.int64(0), names, state)
 
 
 @compiled
@@ -255,38 +267,60 @@ def byte_pairs(b, i, data, n, most):
 
 
 @compiled
-def spaced_bytes(b, i, data, n, want, base):
-    """`want` bytes of one or two digits (three in base 10) with blanks between, into row n.
+def separated_bytes(b, i, data, n, want, separator):
+    """`want` hexadecimal bytes into row n, each after `separator` (32: any run of blanks, none between two digits).
 
-    Returns (FRAME or a verdict, position).
+    `0x` may stand before a byte. Returns (FRAME or a verdict, position).
     """
     if want > data.shape[1]:
         return np.int64(WIDE), i
     for k in range(want):
         i = blanks(b, i)
-        value, j = hexadecimal(b, i) if base == 16 else decimal(b, i)
-        if j == i:
+        if separator != 32 and k > 0:
+            if b[i] != separator:
+                return np.int64(BAD_LENGTH), i
+            i = blanks(b, i + 1)
+        if b[i] == 48 and (b[i + 1] | 32) == 120:
+            i += 2
+        high = HEX[b[i]]
+        if high == NOT_HEX:
+            return np.int64(BAD_LENGTH if b[i] < 48 else BAD_DATA), i
+        low = HEX[b[i + 1]]
+        if low == NOT_HEX:
+            if b[i + 1] > 44:
+                return np.int64(BAD_DATA), i
+            data[n, k] = high
+            i += 1
+        else:
+            data[n, k] = (high << 4) | low
+            i += 2
+    if HEX[b[i]] != NOT_HEX:
+        return np.int64(BAD_LENGTH if separator == 32 else BAD_DATA), i
+    return np.int64(FRAME), i
+
+
+@compiled
+def decimal_bytes(b, i, data, n, want):
+    """`want` decimal bytes with blanks between, into row n: (FRAME or a verdict, position)."""
+    if want > data.shape[1]:
+        return np.int64(WIDE), i
+    for k in range(want):
+        i = blanks(b, i)
+        value, j = decimal(b, i)
+        if j == i or value > 255 or b[j] > 32:
             return np.int64(BAD_LENGTH if b[i] == NEWLINE else BAD_DATA), i
-        if value > 255 or j - i > 3 or b[j] > 32:
-            return np.int64(BAD_DATA), i
         data[n, k] = value
         i = j
     return np.int64(FRAME), i
 
 
 @compiled
-def comma_bytes(b, i, data, n, want):
-    """`want` hexadecimal bytes of one or two digits, each after a comma, into row n: (FRAME or a verdict, position)."""
-    for k in range(want):
-        if b[i] != 44:
-            return np.int64(BAD_LENGTH), i
-        i = blanks(b, i + 1)
-        value, j = hexadecimal(b, i)
-        if j == i or j - i > 2:
-            return np.int64(BAD_LENGTH if j == i and b[i] <= 44 else BAD_DATA), i
-        data[n, k] = value
-        i = blanks(b, j)
-    return np.int64(FRAME), i
+def put(n, ns, c, number, extended, count, t, channel, id, length):
+    """One frame's columns but its data."""
+    t[n] = ns
+    channel[n] = c
+    id[n] = np.uint32(number) | (EXTENDED_FLAG if extended else np.uint32(0))
+    length[n] = count
 
 
 @compiled
