@@ -1,0 +1,416 @@
+"""Drafts of the messages in a DBC text: each statement read as leniently as it can be. What contradicts what is not
+judged here, but in `mend`."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from renkei.can.dbc_text import Action, Repair, Statement, short
+from renkei.can.frames import EXTENDED
+
+Ranges = tuple[tuple[int, int], ...]
+
+_TEXT = r'"((?:\\"|[^"])*+)"'
+_REFERENCE = r"(BU_|EV_|BO_|SG_)\s+(\w+)\b(?:[ \t]+([^\"]*?))?"
+_MESSAGE = re.compile(r"BO_\s*(\w+)(?:\s+([^:\"]*?))?\s*(?::\s*|\s)(\d+)(?:\s+(.*))?", re.S)
+_SIGNAL = re.compile(
+    r"""SG_\s*(?P<name>[^\s:"][^:"]*?)(?:\s+(?P<marker>[mM]\s*\d*\s*M?))?\s*:
+        \s*(?P<start>\d+)\s*\|\s*(?P<length>\d+)\s*@\s*(?P<order>[01])\s*(?P<sign>[-+]?)
+        \s*(?:\((?P<scaling>[^()]*)\))?\s*(?:\[(?P<limits>[^\[\]]*)\])?\s*(?P<tail>.*)""",
+    re.S | re.X,
+)
+_MARKER = re.compile(r"(?:m\d+)?M?")
+_UNIT = re.compile(rf"{_TEXT}(.*)", re.S)
+_RECEIVERS = re.compile(r"\s*\w+(?:\s*,\s*\w+)*\s*")
+_COMMENT = re.compile(rf'CM_\s*(?:{_REFERENCE})?\s*"(.*?)"?', re.S)
+_ATTRIBUTE = re.compile(rf"BA_\s*{_TEXT}\s*(?:{_REFERENCE}\s*?)??\s*(?:{_TEXT}|([^\s\"]+))", re.S)
+_DEFINITION = re.compile(rf"BA_DEF_\s*(?:(?:BU_|BO_|SG_|EV_)\s*)?{_TEXT}\s*(\w+)(.*)", re.S)
+_DEFAULT = re.compile(rf"BA_DEF_DEF_\s*{_TEXT}\s*(?:{_TEXT}|([^\s\"]+))", re.S)
+_VALUES = re.compile(r"VAL_\s*(\d\w*)\s+(\S.*?)\s*(|(?<=\s)[-+]?\d[\w.]*\s*\".*)", re.S)
+_TABLE = re.compile(r"VAL_TABLE_\s*(\S+)\s*(.*)", re.S)
+_PAIR = re.compile(rf"\s*([^\s\"]+)\s*{_TEXT}\s*")
+_TYPE = re.compile(r"SIG_VALTYPE_\s*(\w+)\s+(\S.*?)\s*:?\s*([0-3])", re.S)
+_MULTIPLEXING = re.compile(r"SG_MUL_VAL_\s*(\w+)\s+(\S+)\s+(\S+)\s+([\d\s,-]+)", re.S)
+_RANGE = re.compile(r"(\d+)\s*-\s*(\d+)")
+_NUMBER = re.compile(r"[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?")
+
+_UNASSIGNED = "VECTOR__INDEPENDENT_SIG_MSG"
+_OURS = ("GenMsgCycleTime", "VFrameFormat", "SystemMessageLongSymbol", "SystemSignalLongSymbol")
+
+
+@dataclass
+class DraftSignal:
+    """A signal as written; its numbers are texts that any reader of numbers takes."""
+
+    line: int
+    name: str
+    marker: str
+    start: int
+    length: int
+    little: bool
+    sign: str
+    scale: str
+    offset: str
+    limits: tuple[str, str]
+    unit: str
+    comment: str | None = None
+    values: dict[int, str] = field(default_factory=dict)
+    float_type: int = 0
+    selectors: dict[str, Ranges] = field(default_factory=dict)  # SG_MUL_VAL_: ranges by multiplexer
+
+
+@dataclass
+class DraftMessage:
+    """A message as written. `gone` are its dropped signals: what refers to them goes with them."""
+
+    line: int
+    id: int
+    name: str
+    length: int
+    signals: dict[str, DraftSignal] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    comment: str | None = None
+    attributes: dict[str, str] = field(default_factory=dict)
+    long_names: dict[str, str] = field(default_factory=dict)  # of its signals
+
+    def __str__(self) -> str:
+        return f"{self.name} (0x{self.id & ~EXTENDED:X})"
+
+    def drop(self, signal: DraftSignal) -> None:
+        del self.signals[signal.name]
+        self.gone.add(signal.name)
+
+
+@dataclass
+class Draft:
+    """What the statements of a text say, and what was wrong in them."""
+
+    repairs: list[Repair]
+    messages: dict[int, DraftMessage] = field(default_factory=dict)
+    gone: set[int] = field(default_factory=set)  # identifiers of dropped messages
+    tables: dict[str, str] = field(default_factory=dict)
+    choices: dict[str, list[str]] = field(default_factory=dict)  # of defined attributes; empty if not an ENUM
+    defaults: dict[str, str] = field(default_factory=dict)
+    current: DraftMessage | None = None
+    previous: str = ""
+
+    def note(self, line: int, action: Action, what: str) -> None:
+        self.repairs.append(Repair(line, action, what))
+
+
+def draft(found: list[Statement], repairs: list[Repair]) -> Draft:
+    """The drafts of all messages in statements; `repairs` grows by what was wrong in them."""
+    result = Draft(repairs)
+    for readers in (_DEFINING, _REFERRING):  # in two rounds: a file may speak of a message before it defines it
+        for statement in found:
+            if statement.keyword in readers and not readers[statement.keyword](result, statement):
+                _unreadable(result, statement)
+            result.previous = statement.keyword
+    return result
+
+
+def _unreadable(into: Draft, statement: Statement) -> None:
+    into.note(statement.line, "dropped", f"{statement.keyword} that cannot be read: {short(statement.text)}")
+    if statement.keyword == "BO_":
+        into.current = None
+
+
+def _message(into: Draft, statement: Statement) -> bool:
+    match = _MESSAGE.fullmatch(statement.text)
+    if match is None:
+        return False
+    written, name, length, sender = match.group(1), (match.group(2) or "").strip(), match.group(3), match.group(4)
+    id = _identifier(written)
+    if id is None and name != _UNASSIGNED:
+        into.note(statement.line, "dropped", f"message {name}: the identifier {written} has more than 29 bits")
+    if id is None or name == _UNASSIGNED:
+        into.gone.add(_integer(written) or 0)
+        into.current = DraftMessage(statement.line, -1, name, 0)  # takes its signals along
+        return True
+    if str(id) != written:
+        into.note(statement.line, "repaired", f"identifier {written} of message {name}: read as {_described(id)}")
+    if ":" not in statement.text or not sender:
+        missing = "sender" if ":" in statement.text else "colon"
+        into.note(statement.line, "repaired", f"no {missing} in {short(statement.text)}: read without")
+    message = DraftMessage(statement.line, id, name, int(length))
+    earlier = into.messages.pop(id, None)
+    if earlier:
+        into.note(earlier.line, "dropped", f"message {earlier}: stands again in line {statement.line}, which holds")
+    into.messages[id] = into.current = message
+    return True
+
+
+def _signal(into: Draft, statement: Statement) -> bool:
+    match = _SIGNAL.fullmatch(statement.text)
+    if match is None:
+        return False
+    if into.current is None or into.current.id < 0:
+        if into.current is None:
+            into.note(statement.line, "dropped", f"signal {match['name']}: belongs to no message")
+        return True
+    if into.previous not in ("BO_", "SG_"):
+        into.note(
+            statement.line, "repaired", f"signal {match['name']}: apart from its message {into.current}: taken in"
+        )
+    scaling = _scaling(into, statement.line, match)
+    marker = "".join((match["marker"] or "").split())
+    if scaling is None or not _MARKER.fullmatch(marker):
+        into.current.gone.add(match["name"])
+        return False
+    signal = DraftSignal(
+        line=statement.line,
+        name=" ".join(match["name"].split()),
+        marker=marker,
+        start=int(match["start"]),
+        length=int(match["length"]),
+        little=match["order"] == "1",
+        sign=match["sign"] or "+",
+        scale=scaling[0],
+        offset=scaling[1],
+        limits=_limits(into, statement.line, match),
+        unit=_unit(into, statement.line, match),
+    )
+    if not match["sign"]:
+        into.note(statement.line, "repaired", f"signal {signal.name}: no sign after @{match['order']}: unsigned")
+    earlier = into.current.signals.pop(signal.name, None)
+    if earlier:
+        what = f"signal {signal.name} of message {into.current}: stands again in line {statement.line}, which holds"
+        into.note(earlier.line, "dropped", what)
+    into.current.signals[signal.name] = signal
+    return True
+
+
+def _scaling(into: Draft, line: int, match: re.Match[str]) -> tuple[str, str] | None:
+    """Scale and offset; None for what cannot be told apart, as in (1,5,40) with commas for points."""
+    if match["scaling"] is None:
+        into.note(line, "repaired", f"signal {match['name']}: no scale and offset: 1 and 0")
+        return "1", "0"
+    parts = [part.strip() for part in match["scaling"].split(",")]
+    splits = [(".".join(parts[:cut]), ".".join(parts[cut:])) for cut in (1, 2) if 0 < len(parts) - cut < 3 and cut < 3]
+    pairs = {(number(scale), number(offset)) for scale, offset in splits}
+    likely = [pair for pair in pairs if pair[0] and pair[1] and (len(pairs) == 1 or float(pair[0]) != 0)]
+    if len(likely) > 1:  # (1,5,0): nobody writes an offset of 5,0
+        likely = [(a, b) for a, b in likely if not b.endswith(".0")] or likely
+    if len(likely) != 1:
+        return None
+    scale, offset = likely[0]
+    if (scale, offset) != tuple(parts):
+        into.note(
+            line, "repaired", f"signal {match['name']}: ({match['scaling']}) read as scale {scale}, offset {offset}"
+        )
+    return str(scale), str(offset)
+
+
+def _limits(into: Draft, line: int, match: re.Match[str]) -> tuple[str, str]:
+    """Minimum and maximum; 0 and 0, which say nothing, when they cannot be read."""
+    written = match["limits"]
+    low, _, high = (written or "").partition("|")
+    limits = number(low.strip()), number(high.strip())
+    if limits[0] is None or limits[1] is None or float(limits[0]) > float(limits[1]):
+        into.note(line, "repaired", f"signal {match['name']}: the range [{written or ''}] says nothing: left out")
+        return "0", "0"
+    if limits != (low.strip(), high.strip()):
+        into.note(line, "repaired", f"signal {match['name']}: range [{written}] read as [{limits[0]}|{limits[1]}]")
+    return limits[0], limits[1]
+
+
+def _unit(into: Draft, line: int, match: re.Match[str]) -> str:
+    tail = match["tail"]
+    found = _UNIT.fullmatch(tail)
+    if found is None:
+        unit = tail[1:].split(" ")[0] if tail.startswith('"') else ""
+        into.note(line, "repaired", f"signal {match['name']}: no unit in quotes, in {short(tail)}: {unit or 'no unit'}")
+        return unit
+    if not _RECEIVERS.fullmatch(found.group(2)):
+        receivers = f"receivers {short(found.group(2))} not read" if found.group(2).strip() else "no receiver"
+        into.note(line, "repaired", f"signal {match['name']}: {receivers}")
+    return _unquoted(found.group(1))
+
+
+def _table(into: Draft, statement: Statement) -> bool:
+    match = _TABLE.fullmatch(statement.text)
+    if match:
+        into.tables[match.group(1)] = match.group(2)
+    return match is not None
+
+
+def _definition(into: Draft, statement: Statement) -> bool:
+    match = _DEFINITION.fullmatch(statement.text)
+    if match:
+        into.choices[match.group(1)] = re.findall(_TEXT, match.group(3)) if match.group(2) == "ENUM" else []
+    return match is not None
+
+
+def _default(into: Draft, statement: Statement) -> bool:
+    match = _DEFAULT.fullmatch(statement.text)
+    if match:
+        into.defaults[match.group(1)] = match.group(2) if match.group(3) is None else match.group(3)
+    return match is not None
+
+
+def _comment(into: Draft, statement: Statement) -> bool:
+    match = _COMMENT.fullmatch(statement.text)
+    if match is None:
+        return False
+    kind, id, name, text = match.groups()
+    if kind not in ("BO_", "SG_"):
+        return True
+    target = _target(into, statement, "comment", id, name if kind == "SG_" else None, kind)
+    if target is None:
+        return True
+    if re.search(r'(?<!\\)"', text):
+        into.note(statement.line, "repaired", f"quotes inside the comment on {target.name}: kept as part of it")
+    target.comment = _unquoted(text)
+    return True
+
+
+def _values(into: Draft, statement: Statement) -> bool:
+    if re.match(r"VAL_\s+[A-Za-z_]", statement.text):  # of an environment variable
+        return True
+    match = _VALUES.fullmatch(statement.text)
+    if match is None:
+        return False
+    id, name, pairs = match.groups()
+    words = name.split()
+    if not pairs and len(words) == 2 and words[1] in into.tables:
+        name, pairs = words[0], into.tables[words[1]]
+        into.note(statement.line, "repaired", f"values of signal {name}: taken from table {words[1]}")
+    signal = _target(into, statement, "value table", id, name, "SG_")
+    if isinstance(signal, DraftSignal):
+        signal.values = _pairs(into, statement.line, signal.name, pairs)
+    return True
+
+
+def _pairs(into: Draft, line: int, name: str, text: str) -> dict[int, str]:
+    values: dict[int, str] = {}
+    position = 0
+    while match := _PAIR.match(text, position):
+        position, raw = match.end(), _integer(match.group(1))
+        if raw is None:
+            into.note(line, "dropped", f"value {match.group(1)} of signal {name}: not a whole number")
+        else:
+            values[raw] = _unquoted(match.group(2))
+    if text[position:].strip():
+        into.note(line, "dropped", f"values of signal {name} from {short(text[position:])} on: cannot be read")
+    return values
+
+
+def _value_type(into: Draft, statement: Statement) -> bool:
+    match = _TYPE.fullmatch(statement.text)
+    if match is None:
+        return False
+    signal = _target(into, statement, "value type", match.group(1), match.group(2), "SG_")
+    if isinstance(signal, DraftSignal):
+        signal.float_type = int(match.group(3))
+    return True
+
+
+def _multiplexing(into: Draft, statement: Statement) -> bool:
+    match = _MULTIPLEXING.fullmatch(statement.text)
+    if match is None:
+        return False
+    signal = _target(into, statement, "multiplexing", match.group(1), match.group(2), "SG_")
+    ranges = tuple((int(low), int(high)) for low, high in _RANGE.findall(match.group(4)))
+    if isinstance(signal, DraftSignal):
+        signal.selectors[match.group(3)] = signal.selectors.get(match.group(3), ()) + ranges
+    return bool(ranges) and all(low <= high for low, high in ranges)
+
+
+def _attribute(into: Draft, statement: Statement) -> bool:
+    match = _ATTRIBUTE.fullmatch(statement.text)
+    if match is None:
+        return False
+    attribute, kind, id, name, quoted, bare = match.groups()
+    if attribute not in into.choices:
+        into.choices[attribute] = []  # said once
+        action: Action = "repaired" if attribute in _OURS else "dropped"
+        into.note(statement.line, action, f"attribute {attribute} is set and nowhere defined (BA_DEF_)")
+    if kind not in ("BO_", "SG_"):
+        return True
+    target = _target(into, statement, f"attribute {attribute}", id, name if kind == "SG_" else None, kind)
+    value = _unquoted(quoted) if bare is None else bare
+    if isinstance(target, DraftMessage):
+        target.attributes[attribute] = value
+    elif target is not None and attribute == "SystemSignalLongSymbol":
+        into.messages[_identifier(id) or 0].long_names[target.name] = value
+    return True
+
+
+def _target(
+    into: Draft, statement: Statement, what: str, id: str, name: str | None, kind: str
+) -> DraftMessage | DraftSignal | None:
+    """The message, or for kind SG_ the signal in it, that a statement refers to; a note and None if it is not there."""
+    number = _identifier(id)
+    message = None if number is None else into.messages.get(number)
+    if message is None:
+        if number not in into.gone and _integer(id) not in into.gone:
+            into.note(statement.line, "dropped", f"{what} on message {id}: no such message")
+        return None
+    if kind == "BO_":
+        return message
+    signal = message.signals.get(" ".join((name or "").split()))
+    if signal is None and name not in message.gone:
+        signals = f"signal {name}: none in" if name else "a signal without its name, in"
+        into.note(statement.line, "dropped", f"{what} on {signals} message {message}")
+    return signal
+
+
+_Reader = Callable[[Draft, Statement], bool]
+_DEFINING: dict[str, _Reader] = {
+    "BO_": _message,
+    "SG_": _signal,
+    "VAL_TABLE_": _table,
+    "BA_DEF_": _definition,
+    "BA_DEF_DEF_": _default,
+}
+_REFERRING: dict[str, _Reader] = {
+    "CM_": _comment,
+    "VAL_": _values,
+    "SIG_VALTYPE_": _value_type,
+    "SG_MUL_VAL_": _multiplexing,
+    "BA_": _attribute,
+}
+
+
+def _identifier(text: str) -> int | None:
+    """A CAN identifier with EXTENDED set above 11 bits, whether or not the text has it; None above 29 bits."""
+    number = _integer(text)
+    if number is None or number < 0 or number >> 32 or number & 0x6000_0000:
+        return None
+    return number | EXTENDED if number > 0x7FF else number
+
+
+def _described(id: int) -> str:
+    return f"0x{id & ~EXTENDED:X} with {29 if id & EXTENDED else 11} bits"
+
+
+def _integer(text: str) -> int | None:
+    try:
+        number = float(text) if not text.lower().startswith("0x") else int(text, 16)
+        return (
+            int(text) if isinstance(number, float) and "." not in text and "e" not in text.lower() else _whole(number)
+        )
+    except ValueError:
+        return None
+
+
+def _whole(number: float) -> int | None:
+    return int(number) if math.isfinite(number) and number == int(number) else None
+
+
+def number(text: str) -> str | None:
+    """A number as any reader takes it: `.25`, `1,5` and `0x10` as 0.25, 1.5 and 16; None for what is no number."""
+    if _NUMBER.fullmatch(text):
+        return text if math.isfinite(float(text)) else None
+    try:
+        number = float(int(text, 16)) if text.lower().startswith("0x") else float(text.replace(",", "."))
+    except ValueError:
+        return None
+    return repr(number) if math.isfinite(number) else None
+
+
+def _unquoted(text: str) -> str:
+    return text.replace('\\"', '"')

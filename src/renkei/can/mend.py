@@ -1,0 +1,277 @@
+"""A DBC text as found made into one that any reader takes, with a list of what was changed.
+
+Two rules hold throughout: what is plain is repaired and what is not is dropped, never guessed; and of two definitions
+of one thing the later holds, as in the tools that most files were written for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple, TypeVar
+
+from renkei.can.dbc_draft import Draft, DraftMessage, DraftSignal, Ranges, draft, number
+from renkei.can.dbc_text import Repair, statements
+from renkei.can.frames import EXTENDED
+
+HEADER = 'BU_: X\nBA_DEF_ BO_ "GenMsgCycleTime" FLOAT 0 0;\n'
+"""What the texts of messages rest on: goes before them, once."""
+
+_NAME = re.compile(r"[A-Za-z_]\w*", re.A)
+_FORMATS = (
+    "StandardCAN",
+    "ExtendedCAN",
+    "reserved",
+    "J1939PG",
+    *("reserved",) * 10,
+    "StandardCAN_FD",
+    "ExtendedCAN_FD",
+)
+_FLOAT_BITS = (32, 64)
+
+
+class Switch(NamedTuple):
+    """A condition of multiplexing: the signal is there while the raw value of `signal` lies in one of `ranges`.
+
+    Ranges include both of their ends.
+    """
+
+    signal: str
+    ranges: Ranges
+
+
+class MendedMessage(NamedTuple):
+    """A message as clean DBC text, and what that text leaves out: its multiplexing and its kind of frame."""
+
+    line: int
+    name: str
+    text: str
+    switches: Mapping[str, tuple[Switch, ...]]
+    is_fd: bool
+
+
+class Mended(NamedTuple):
+    """The messages of a text by name, in its order, and what was wrong in it by line."""
+
+    messages: Mapping[str, MendedMessage]
+    repairs: tuple[Repair, ...]
+
+
+def mend(text: str) -> Mended | None:
+    """The messages of a DBC text, mended, and what was wrong in it; None when the text has no message."""
+    found, repairs = statements(text)
+    if not any(statement.keyword == "BO_" for statement in found):
+        return None
+    drafts = draft(found, repairs)
+    names = _message_names(drafts)
+    messages = {names[message.id]: _mended(drafts, message, names[message.id]) for message in drafts.messages.values()}
+    return Mended(messages, tuple(sorted(drafts.repairs)))
+
+
+def _mended(drafts: Draft, message: DraftMessage, name: str) -> MendedMessage:
+    _drop_impossible(drafts, message)
+    switches = _switches(drafts, message)
+    _notice_overlaps(drafts, message, switches)
+    names = _signal_names(drafts, message)
+    return MendedMessage(
+        line=message.line,
+        name=name,
+        text=_text(message, name, names, _cycle_ms(drafts, message)),
+        switches={
+            names[signal]: tuple(Switch(names[by], ranges) for by, ranges in conditions)
+            for signal, conditions in switches.items()
+        },
+        is_fd=_is_fd(drafts, message),
+    )
+
+
+def _drop_impossible(drafts: Draft, message: DraftMessage) -> None:
+    for signal in list(message.signals.values()):
+        wrong = _impossible(signal, message)
+        if wrong:
+            message.drop(signal)
+            drafts.note(signal.line, "dropped", f"signal {signal.name} of message {message}: {wrong}")
+
+
+def _impossible(signal: DraftSignal, message: DraftMessage) -> str:
+    """What makes a signal one that nothing can be read from; empty if nothing does."""
+    if signal.length == 0:
+        return "it has no bits"
+    if float(signal.scale) == 0:
+        return "its scale is 0, so that every raw value would mean the same"
+    if signal.float_type in (1, 2) and signal.length not in _FLOAT_BITS:
+        return f"a floating-point number of {signal.length} bits"
+    last = _bits(signal).bit_length()
+    if last > 8 * message.length:
+        return f"it ends in byte {(last - 1) // 8} (from 0) of a message of {message.length} bytes"
+    return ""
+
+
+def _bits(signal: DraftSignal) -> int:
+    """The bits that a signal takes, as a mask: bit number = 8 × byte + bit in byte."""
+    if signal.little:
+        return ((1 << signal.length) - 1) << signal.start
+    mask, highest, left = 0, signal.start, signal.length
+    while left > 0:
+        taken = min(left, highest % 8 + 1)
+        mask |= ((1 << taken) - 1) << (highest - taken + 1)
+        highest, left = 8 * (highest // 8) + 15, left - taken
+    return mask
+
+
+_Conditions = tuple[tuple[str, Ranges], ...]
+
+
+def _switches(drafts: Draft, message: DraftMessage) -> dict[str, _Conditions]:
+    """By signal all that must hold for it, the outermost first; signals without a clear answer are dropped."""
+    direct: dict[str, _Conditions] = {}
+    for signal in message.signals.values():
+        direct[signal.name] = tuple(_direct(drafts, message, signal))
+    found: dict[str, _Conditions] = {}
+    for signal in list(message.signals.values()):
+        chain = _chain(direct, signal.name)
+        if chain is None:
+            message.drop(signal)
+            what = f"signal {signal.name} of message {message}: nothing says clearly when it is there"
+            drafts.note(signal.line, "dropped", what)
+        elif chain:
+            found[signal.name] = chain
+    return found
+
+
+def _direct(drafts: Draft, message: DraftMessage, signal: DraftSignal) -> Iterator[tuple[str, Ranges]]:
+    """The conditions on a signal itself; one on the signal `""` when it is multiplexed by none that is known."""
+    stated = {by: ranges for by, ranges in signal.selectors.items() if by in message.signals and ranges}
+    value = signal.marker.strip("mM")
+    if stated:
+        yield from stated.items()
+    elif value:
+        others = [s for s in message.signals.values() if s.marker.endswith("M") and s is not signal]
+        roots = [s for s in others if s.marker == "M"]
+        by = others if len(others) == 1 else roots
+        if len(by) == 1 and len(others) > 1:
+            what = f"signal {signal.name} of message {message}: which multiplexer is not said: taken to be {by[0].name}"
+            drafts.note(signal.line, "repaired", what)
+        yield by[0].name if len(by) == 1 else "", ((int(value), int(value)),)
+
+
+def _chain(direct: Mapping[str, _Conditions], name: str, below: tuple[str, ...] = ()) -> _Conditions | None:
+    """All conditions on a signal, the outermost first; None for a multiplexer that is missing or its own."""
+    if name in below or name not in direct:
+        return None
+    conditions: dict[tuple[str, Ranges], None] = {}
+    for by, ranges in direct[name]:
+        outer = _chain(direct, by, (*below, name))
+        if outer is None:
+            return None
+        conditions |= dict.fromkeys((*outer, (by, ranges)))
+    return tuple(conditions)
+
+
+def _notice_overlaps(drafts: Draft, message: DraftMessage, switches: Mapping[str, _Conditions]) -> None:
+    """Overlaps are kept: many files describe one field in two ways, and only a recording tells which is right."""
+    taken = 0
+    placed: list[tuple[DraftSignal, int]] = []
+    for signal in message.signals.values():
+        bits = _bits(signal)
+        if bits & taken:
+            others = (other for other, mask in placed if bits & mask and not _exclusive(switches, signal, other))
+            for other in others:
+                what = f"signals {other.name} and {signal.name} of message {message} overlap: both kept"
+                drafts.note(signal.line, "noticed", what)
+        taken |= bits
+        placed.append((signal, bits))
+
+
+def _exclusive(switches: Mapping[str, _Conditions], one: DraftSignal, other: DraftSignal) -> bool:
+    """Whether multiplexing keeps two signals from ever being in one frame."""
+    others = dict(switches.get(other.name, ()))
+    return any(
+        by in others and not any(low <= last and first <= high for low, high in ranges for first, last in others[by])
+        for by, ranges in switches.get(one.name, ())
+    )
+
+
+def _message_names(drafts: Draft) -> dict[int, str]:
+    wanted = [(m.id, m.line, m.attributes.get("SystemMessageLongSymbol") or m.name) for m in drafts.messages.values()]
+    return _names(drafts, "message", wanted, lambda id: f"_{id & ~EXTENDED:X}")
+
+
+def _signal_names(drafts: Draft, message: DraftMessage) -> dict[str, str]:
+    wanted = [(s.name, s.line, message.long_names.get(s.name) or s.name) for s in message.signals.values()]
+    return _names(drafts, f"message {message}, signal", wanted, lambda _: "_2")
+
+
+_Key = TypeVar("_Key")
+
+
+def _names(
+    drafts: Draft, what: str, wanted: list[tuple[_Key, int, str]], suffix: Callable[[_Key], str]
+) -> dict[_Key, str]:
+    """By key a name that any reader takes and no other has; names that need no repair have the first choice."""
+    names: dict[_Key, str] = {}
+    taken: set[str] = set()
+    for key, line, written in sorted(wanted, key=lambda row: _NAME.fullmatch(row[2]) is None):
+        name = re.sub(r"\W", "_", written, flags=re.A)
+        name = name if _NAME.fullmatch(name) else f"_{name}"
+        while name in taken:
+            name += suffix(key)
+        if name != written:
+            drafts.note(line, "repaired", f"{what} '{written}': called {name}")
+        taken.add(name)
+        names[key] = name
+    return names
+
+
+def _cycle_ms(drafts: Draft, message: DraftMessage) -> str | None:
+    """GenMsgCycleTime; None for 0, which stands for messages that are not periodic."""
+    written = message.attributes.get("GenMsgCycleTime", drafts.defaults.get("GenMsgCycleTime"))
+    if written is None or not written.strip():
+        return None
+    value = number(written)
+    if value is None or float(value) < 0:
+        drafts.note(message.line, "dropped", f"GenMsgCycleTime of message {message}: '{written}' is no time in ms")
+        return None
+    return value if float(value) else None
+
+
+def _is_fd(drafts: Draft, message: DraftMessage) -> bool:
+    written = message.attributes.get("VFrameFormat", drafts.defaults.get("VFrameFormat"))
+    formats = drafts.choices.get("VFrameFormat") or _FORMATS
+    if written is not None and written.isdigit() and int(written) < len(formats):
+        written = formats[int(written)]
+    if written is None:  # many files of CAN FD cars have no such attribute; a classical frame ends at 8 bytes
+        return 8 < message.length <= 64
+    return written.endswith("CAN_FD")
+
+
+def _text(message: DraftMessage, name: str, names: Mapping[str, str], cycle_ms: str | None) -> str:
+    lines = [f"BO_ {message.id} {name}: {message.length} X"]
+    lines += [_signal_line(signal, names[signal.name]) for signal in message.signals.values()]
+    if message.comment is not None:
+        lines.append(f"CM_ BO_ {message.id} {_quoted(message.comment)};")
+    if cycle_ms is not None:
+        lines.append(f'BA_ "GenMsgCycleTime" BO_ {message.id} {cycle_ms};')
+    for signal in message.signals.values():
+        about = f"{message.id} {names[signal.name]}"
+        if signal.comment is not None:
+            lines.append(f"CM_ SG_ {about} {_quoted(signal.comment)};")
+        if signal.values:
+            pairs = " ".join(f"{raw} {_quoted(text)}" for raw, text in signal.values.items())
+            lines.append(f"VAL_ {about} {pairs} ;")
+        if signal.float_type in (1, 2):
+            lines.append(f"SIG_VALTYPE_ {about} : {_FLOAT_BITS.index(signal.length) + 1};")
+    return "\n".join(lines) + "\n"
+
+
+def _signal_line(signal: DraftSignal, name: str) -> str:
+    place = f"{signal.start}|{signal.length}@{'1' if signal.little else '0'}{signal.sign}"
+    low, high = signal.limits
+    if float(low) == float(high) == 0:  # [0|0] says that no range is known
+        low = high = "0"
+    return f" SG_ {name} : {place} ({signal.scale},{signal.offset}) [{low}|{high}] {_quoted(signal.unit)} X"
+
+
+def _quoted(text: str) -> str:
+    # A backslash before the closing quote would escape it.
+    return '"' + text.rstrip("\\").replace('"', '\\"') + '"'
