@@ -36,7 +36,7 @@ _EXTENDED = 0x8000_0000  # set in identifiers of 29 bits, as in a DBC file
 _HIGHEST_BASE_ID = 0x7FF
 
 Scalar = bool | int | float | str
-RawSpan = int | tuple[int, int]
+RawSpan = Annotated[int | tuple[int, int], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)]
 RawSpans = Annotated[list[RawSpan], BeforeValidator(lambda v: [v] if isinstance(v, int) else v)]
 Several = BeforeValidator(lambda v: v if isinstance(v, list) else [v])
 Confidence = Literal["recorded", "published", "disputed"]
@@ -100,9 +100,9 @@ class _Row(_File):
     unit: str | None = None
     values: dict[str, Scalar] | None = None
     other: Scalar | None = None
-    invalid: list[Annotated[RawSpan, Field(strict=False)]] = []
-    when: dict[str, Annotated[RawSpans, Field(strict=False)]] = {}
-    unless: dict[str, Annotated[RawSpans, Field(strict=False)]] = {}
+    invalid: list[RawSpan] = []
+    when: dict[str, RawSpans] = {}
+    unless: dict[str, RawSpans] = {}
     element: int | None = Field(default=None, ge=0)
     personal: bool = False
     source: list[str] = Field(min_length=1)

@@ -396,7 +396,7 @@ def _one(r, i, data, tables):  # type: ignore[no-untyped-def]
     length, kind = rows[r, 4], rows[r, 8]
     word = _bits(data, i, rows[r, 1], rows[r, 2], rows[r, 3], length, rows[r, 5])
     if rows[r, 7]:
-        raw = np.float64(np.uint32(word).view(np.float32)) if length == 32 else word.view(np.float64)
+        raw = np.float64(np.uint32(word).view(np.float32)) if length == 32 else np.uint64(word).view(np.float64)
         if np.isnan(raw):
             return 0.0, _NOT_AVAILABLE
     else:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from renkei.can.checks import CHECKSUMS
+from renkei.can.isotp import Reassembly
 from renkei.can.plan import Field, Plan, PlanMessage, PlanRow, Test
 from renkei.samples import INVALID
 
@@ -21,7 +22,11 @@ Pair = tuple[int, Any]
 
 @dataclass(slots=True)
 class Counts:
-    """What became of the frames. `lost` counts the steps that counters skipped, the others frames or values."""
+    """What became of the frames.
+
+    `decoded` of them belong to messages or answers that the map knows; `lost` counts the steps that counters skipped,
+    `out_of_range` values, `broken_answers` answers on diagnostics of which a frame is missing.
+    """
 
     frames: int = 0
     decoded: int = 0
@@ -34,7 +39,7 @@ class Counts:
 
 
 class FrameEngine:
-    """Decodes the frames of one car. It remembers counters, latched values and half-filled arrays."""
+    """Decodes the frames of one car; remembers counters, latched values, half-filled arrays, half-heard answers."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -48,13 +53,14 @@ class FrameEngine:
         self._answers: dict[str, dict[int, list[tuple[PlanMessage, _Decode]]]] = {bus: {} for bus in plan.buses}
         for a in plan.answers:
             self._answers[a.bus].setdefault(a.id, []).append((a, _compiled(a, self.memory, bad=False)))
+        self._open: dict[tuple[str, int], Reassembly] = {}
 
     def decode(self, bus: str, id_: int, data: bytes, t_ns: int) -> list[Pair]:
         """The values of a frame; none for a frame that the map does not know, is too short or only a repetition."""
         self.counts.frames += 1
         known = self._by_id[bus].get(id_)
         if known is None:
-            return []
+            return self._part_of_answer(bus, id_, data) if id_ in self._answers[bus] else []
         message, decode = known
         n = message.length
         if len(data) != n:
@@ -72,6 +78,14 @@ class FrameEngine:
         for latch in message.latches:
             self.memory.latched[latch.number] = raw_value(latch.field, data)
         return self._counted(decode(data))
+
+    def _part_of_answer(self, bus: str, id_: int, data: bytes) -> list[Pair]:
+        self.counts.decoded += 1
+        reassembly = self._open.setdefault((bus, id_), Reassembly())
+        broken = reassembly.broken
+        payload = reassembly.feed(data)
+        self.counts.broken_answers += reassembly.broken - broken
+        return self.decode_answer(bus, id_, payload) if payload else []
 
     def decode_answer(self, bus: str, id_: int, payload: bytes) -> list[Pair]:
         """The values of a whole answer on diagnostics, from its service byte on."""

@@ -60,7 +60,7 @@ class Latch(NamedTuple):
     field: Field
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PlanRow:
     """How one VSS signal, or one element of it, comes out of a payload.
 
@@ -87,7 +87,7 @@ class PlanRow:
     row: Row
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PlanMessage:
     """A CAN message, or with a `prefix` an answer on diagnostics. `cycle_ns` 0 where it is not known."""
 

@@ -1,0 +1,76 @@
+"""renkei dbc and renkei import: files that come from elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from renkei.cli import say
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(dbc)
+    app.command("import")(import_)
+
+
+def dbc(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="DBC files, however untidy.")],
+    json: say.AsJson = False,
+) -> None:
+    """Read DBC files as renkei reads them, and say line by line what was repaired or set aside.
+
+    Exit 0: nothing had to be repaired; 1: something was.
+
+    Example: renkei dbc honda.dbc
+    """
+    from renkei.can.dbc import load
+
+    read = [load(file) for file in files]
+    if json:
+        say.as_json(
+            [
+                {"file": d.file, "messages": len(d.messages), "signals": sum(len(m.signals) for m in d.messages.values()),
+                 "repairs": [r._asdict() for r in d.repairs]}
+                for d in read
+            ]
+        )  # fmt: skip
+    else:
+        for d in read:
+            for repair in d.repairs:
+                print(f"{d.file}:{repair.line}: {repair.action}: {repair.what}")
+            signals = sum(len(m.signals) for m in d.messages.values())
+            print(
+                f"{d.file}: {say.several(len(d.messages), 'message')}, {say.several(signals, 'signal')}, "
+                f"{say.several(len(d.repairs), 'repair')}"
+            )
+    if any(d.repairs for d in read):
+        raise typer.Exit(1)
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A VSS JSON with dbc2vss rows (KUKSA CAN provider).")],
+    dbc: Annotated[Path, typer.Option(metavar="FILE", help="The DBC file that its rows speak of.")],
+    vehicle: Annotated[str, typer.Option(metavar="MAKER/ID", help="The vehicle to make of it.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The private catalogue to write into.")],
+    json: say.AsJson = False,
+) -> None:
+    """Import the mapping file of a KUKSA CAN provider as a map of a private catalogue.
+
+    Example: renkei import vss_dbc.json --dbc car.dbc --vehicle acme/one --out my-cars
+    """
+    from renkei.flows.adopt import adopt
+
+    result = adopt(file, dbc, vehicle, out)
+    if json:
+        say.as_json(result.as_json())
+    else:
+        for path, why in result.set_aside:
+            print(f"set aside: {path}: {why}")
+        for written in result.files:
+            print(f"written: {written}")
+        print(f"{say.several(result.rows, 'row')} imported, {len(result.set_aside)} set aside; judge it with:")
+        print(f"  renkei check --data {out}")
+    if result.set_aside:
+        raise typer.Exit(1)

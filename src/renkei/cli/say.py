@@ -1,0 +1,61 @@
+"""How commands speak: tables for people, JSON for programs, progress where someone watches."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Data = Annotated[
+    list[Path] | None,
+    typer.Option("--data", metavar="DIR", help="A private catalogue (DIR/makers/...) laid over the built-in one."),
+]
+Vss = Annotated[
+    Path | None,
+    typer.Option("--vss", metavar="FILE", help="A VSS JSON of 4.x to 6.x instead of the built-in VSS 6.0."),
+]
+
+
+def as_json(content: Any) -> None:
+    """One JSON document on standard output."""
+    print(json.dumps(content, indent=2, ensure_ascii=False, default=str))
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Aligned columns; what is None stays empty."""
+    text = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(columns, *text, strict=True)]
+    for line in ([*columns], *text):
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def note(line: str) -> None:
+    """A remark that is not the result: on standard error."""
+    print(f"renkei: {line}", file=sys.stderr)
+
+
+def several(n: int, one: str, many: str | None = None) -> str:
+    """`1 signal`, `2 signals`."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on standard error while someone watches it; else nothing."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(what)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,214 @@
+"""Recordings: samples of one or several vehicles, written as Parquet or CSV, sorted by signal and then by time.
+
+Samples come in the order of the log and leave in the order of the file: they wait per signal, in memory up to a limit
+and beyond it in scratch files beside the output. Files are written aside and renamed when they are whole.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from renkei.errors import OutputError
+from renkei.samples import Column, Quality
+
+_SAMPLE = np.dtype([("t", "<i8"), ("value", "<f8"), ("text", "<i4"), ("quality", "i1")])
+_QUALITIES = [q.label for q in Quality]
+_SLAB = 1 << 20
+_LABEL = pa.dictionary(pa.int32(), pa.string())
+
+SCHEMA = pa.schema(
+    {
+        "vehicle": _LABEL,
+        "signal": _LABEL,
+        "t": pa.timestamp("ns", "UTC"),
+        "value": pa.float64(),
+        "text": _LABEL,
+        "quality": _LABEL,
+    }
+)
+"""In memory texts are dictionary-coded; files hold plain strings."""
+
+
+class Samples:
+    """Samples of one vehicle, waiting per signal.
+
+    `limit`: bytes to hold in memory before they go to scratch files in `scratch` (default: the system's).
+    """
+
+    def __init__(self, vehicle: str, *, limit: int = 256 << 20, scratch: Path | None = None) -> None:
+        self.vehicle = vehicle
+        self.count = 0
+        self._limit, self._scratch, self._held = limit, scratch, 0
+        self._folder: Path | None = None
+        self._waiting: dict[str, list[NDArray[Any]]] = {}
+        self._texts: dict[str, dict[str, int]] = {}
+
+    def add(self, path: str, column: Column) -> None:
+        """Take samples of the signal at `path`."""
+        block = np.empty(len(column.t), _SAMPLE)
+        block["t"], block["quality"] = column.t, column.quality
+        if column.texts is None:
+            block["value"], block["text"] = column.value, -1
+        else:
+            block["value"] = np.nan
+            block["text"] = self._text_codes(path, column)
+        self._waiting.setdefault(path, []).append(block)
+        self.count += len(block)
+        self._held += block.nbytes
+        if self._held > self._limit:
+            self._spill()
+
+    @property
+    def paths(self) -> list[str]:
+        """Signals that have samples, sorted."""
+        return sorted(self._waiting)
+
+    def slabs(self, path: str) -> Iterator[pa.Table]:
+        """The samples of one signal in order of time, in tables of bounded size where they came in order."""
+        samples = self._collected(path)
+        if len(samples) > 1 and bool(np.any(np.diff(samples["t"]) < 0)):
+            samples = samples[np.argsort(samples["t"], kind="stable")]
+        for at in range(0, len(samples), _SLAB):
+            yield self._table(path, samples[at : at + _SLAB])
+
+    def table(self) -> pa.Table:
+        """All samples as one table."""
+        return pa.concat_tables(
+            [SCHEMA.empty_table(), *(s for path in self.paths for s in self.slabs(path))]
+        ).unify_dictionaries()
+
+    def close(self) -> None:
+        """Remove the scratch files."""
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        self._waiting = {}
+
+    def _text_codes(self, path: str, column: Column) -> NDArray[np.int32]:
+        assert column.texts is not None
+        known = self._texts.setdefault(path, {})
+        codes = np.full(len(column.t), -1, np.int32)
+        good = column.quality == Quality.OK
+        used, inverse = np.unique(column.value[good].astype(np.int64), return_inverse=True)
+        coded = np.array([known.setdefault(column.texts[u], len(known)) for u in used], np.int32)
+        codes[good] = coded[inverse]
+        return codes
+
+    def _spill(self) -> None:
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix=".renkei-", dir=self._scratch))
+        for n, (path, blocks) in enumerate(self._waiting.items()):
+            with self._file(n).open("ab") as file:
+                for block in blocks:
+                    block.tofile(file)
+            self._waiting[path] = []
+        self._held = 0
+
+    def _file(self, number: int) -> Path:
+        assert self._folder is not None
+        return self._folder / str(number)
+
+    def _collected(self, path: str) -> NDArray[Any]:
+        blocks = self._waiting[path]
+        number = list(self._waiting).index(path)
+        if self._folder and self._file(number).exists():
+            blocks = [np.memmap(self._file(number), _SAMPLE, "r"), *blocks]
+        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+    def _table(self, path: str, samples: NDArray[Any]) -> pa.Table:
+        n = len(samples)
+        bad = samples["quality"] != Quality.OK
+        no_value = bad | (samples["text"] >= 0)
+        zeros = pa.array(np.zeros(n, np.int32))
+        texts = pa.array(list(self._texts.get(path, ())), pa.string())
+        return pa.table(
+            [
+                pa.DictionaryArray.from_arrays(zeros, pa.array([self.vehicle])),
+                pa.DictionaryArray.from_arrays(zeros, pa.array([path])),
+                pa.array(np.ascontiguousarray(samples["t"])).cast(pa.timestamp("ns", "UTC")),
+                pa.array(np.ascontiguousarray(samples["value"]), mask=no_value),
+                pa.DictionaryArray.from_arrays(
+                    pa.array(np.ascontiguousarray(samples["text"]), mask=samples["text"] < 0), texts
+                ),
+                pa.DictionaryArray.from_arrays(pa.array(samples["quality"].astype(np.int32)), pa.array(_QUALITIES)),
+            ],
+            schema=SCHEMA,
+        )
+
+
+FORMATS = (".parquet", ".csv")
+
+
+def write(samples: Sequence[Samples], file: Path, metadata: Mapping[str, str]) -> None:
+    """Write all samples to `file`, Parquet or CSV by its ending; `metadata` goes into a Parquet file's own.
+
+    Raises OutputError; then no file of that name was made or changed.
+    """
+    file = writable(file)
+    with _aside(file) as aside:
+        tables = (
+            (s, path) for path in sorted({p for s in samples for p in s.paths}) for s in samples if path in s.paths
+        )
+        slabs = (slab for s, path in tables for slab in s.slabs(path))
+        if file.suffix == ".csv":
+            _write_csv(aside, slabs)
+        else:
+            _write_parquet(aside, slabs, metadata)
+
+
+def writable(file: Path) -> Path:
+    """`file`, if it can be an output; raises OutputError before any work is done."""
+    if file.suffix not in FORMATS:
+        raise OutputError(
+            f"{file}: expected a name that ends in {' or '.join(FORMATS)}, got '{file.suffix or file.name}'"
+        )
+    if file.is_dir():
+        raise OutputError(f"{file}: is a folder")
+    folder = file.parent
+    if not folder.is_dir():
+        raise OutputError(f"{file}: no such folder: {folder}")
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"{file}: cannot write in {folder}: permission denied")
+    return file
+
+
+def _write_parquet(file: Path, slabs: Iterator[pa.Table], metadata: Mapping[str, str]) -> None:
+    # without the Arrow schema in the file, readers see plain strings instead of our dictionaries
+    with pq.ParquetWriter(
+        file, SCHEMA, compression="zstd", compression_level=1, store_schema=False,
+        use_dictionary=["vehicle", "signal", "text", "quality"], column_encoding={"t": "DELTA_BINARY_PACKED"},
+    ) as writer:  # fmt: skip
+        for slab in slabs:
+            writer.write_table(slab)
+        writer.add_key_value_metadata(dict(metadata))
+
+
+def _write_csv(file: Path, slabs: Iterator[pa.Table]) -> None:
+    plain = pa.schema([(f.name, pa.string() if f.type == _LABEL else f.type) for f in SCHEMA])
+    with pa.csv.CSVWriter(file, plain) as writer:
+        for slab in slabs:
+            writer.write_table(slab.cast(plain))
+
+
+@contextmanager
+def _aside(file: Path) -> Iterator[Path]:
+    """A name beside `file` to write to; it takes the name of `file` when all went well and vanishes otherwise."""
+    aside = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        yield aside
+        os.replace(aside, file)
+    except OSError as e:
+        raise OutputError(f"{file}: cannot be written: {e.strerror or e}") from e
+    finally:
+        aside.unlink(missing_ok=True)
