@@ -80,6 +80,8 @@ class KuksaClient:
             except grpc.RpcError as e:
                 if e.code() is grpc.StatusCode.NOT_FOUND and not (e.details() or "").startswith("unknown vehicle"):
                     raise self._unknown(root) from None
+                if e.code() is grpc.StatusCode.INVALID_ARGUMENT:
+                    raise _malformed(root, e.details()) from None
                 if e.code() is not grpc.StatusCode.UNIMPLEMENTED:
                     raise self._error(e) from e
                 self._has_v2 = False
@@ -93,6 +95,8 @@ class KuksaClient:
             raise self._error(e) from e
         if reply.error.code == 404:
             raise self._unknown(root)
+        if reply.error.code == 400:
+            raise _malformed(root, reply.error.message)
         if reply.HasField("error"):
             raise DoorError(f"{self._address}: {reply.error.message} ({reply.error.reason})")
         return [_signal_v1(entry, n) for n, entry in enumerate(reply.entries)]
@@ -143,9 +147,13 @@ class KuksaClient:
 
     def _error(self, e: grpc.RpcError) -> DoorError:
         code, details = e.code(), " ".join((e.details() or "").split())
-        if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
-            return DoorError(f"no KUKSA server answers at {self._address} ({details})")
+        if code is grpc.StatusCode.DEADLINE_EXCEEDED or "failed to connect" in details:
+            return DoorError(f"no KUKSA server answers at {self._address}")
         return DoorError(f"{self._address}: {details or 'no reason given'} ({code.name})")
+
+
+def _malformed(path: str, reason: str) -> DoorError:
+    return DoorError(f"'{path}' is no path or pattern: {reason}")
 
 
 def _time_ns(point: Any) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Sequence
 
@@ -10,7 +11,7 @@ import grpc
 from renkei.broker import Broker
 from renkei.doors.kuksa import v1, v2
 from renkei.doors.kuksa.calls import House
-from renkei.errors import DoorError
+from renkei.errors import DoorError, UnknownName
 from renkei.vocabulary import Vocabulary
 
 MESSAGE_BYTES = 4 * 1024 * 1024
@@ -21,6 +22,8 @@ _OPTIONS = (
     # A subscriber whose network is gone without a word is noticed within a minute.
     ("grpc.keepalive_time_ms", 40_000),
     ("grpc.keepalive_timeout_ms", 20_000),
+    # Clients that ping more often than gRPC likes are served elsewhere, so here too.
+    ("grpc.http2.max_ping_strikes", 0),
 )
 _STOP_S = 0.5
 
@@ -29,7 +32,8 @@ class KuksaDoor:
     """kuksa.val.v2 and kuksa.val.v1 for each of `vehicles`, on ports that count up from `first_port`.
 
     With `first_port` 0 each vehicle gets a free port. On any port the metadata `renkei-vehicle: ID` chooses another
-    vehicle. There is no authorization, so only this machine can reach the ports unless `host` says otherwise.
+    vehicle. There is no authorization, so only this machine can reach the ports unless `host` says otherwise. Raises
+    UnknownName for a vehicle that the broker does not have.
     """
 
     def __init__(
@@ -40,18 +44,23 @@ class KuksaDoor:
         host: str = "127.0.0.1",
         first_port: int = 55555,
     ) -> None:
-        self._house = House(broker, vocabulary)
+        self._broker, self._vocabulary = broker, vocabulary
         self._vehicles = tuple(vehicles)
+        for vehicle in self._vehicles:
+            if vehicle not in broker.vehicles:
+                raise UnknownName("vehicle", vehicle, broker.vehicles)
         self._host, self._first_port = host, first_port
+        self._house: House | None = None
         self._servers: list[grpc.aio.Server] = []
 
     async def open(self) -> dict[str, int]:
         """Open all ports and return them by vehicle; raises DoorError, with none left open, when one cannot be had."""
+        house = self._house = House(self._broker, self._vocabulary)
         ports = {}
         try:
             for position, vehicle in enumerate(self._vehicles):
                 port = self._first_port and self._first_port + position
-                ports[vehicle] = await self._serve(vehicle, port)
+                ports[vehicle] = await self._serve(house, vehicle, port)
         except DoorError:
             await self.close()
             raise
@@ -59,16 +68,17 @@ class KuksaDoor:
 
     async def close(self) -> None:
         """End all streams with UNAVAILABLE and free the ports."""
-        self._house.close()
+        if self._house:
+            self._house.close()
         servers, self._servers = self._servers, []
         for server in servers:
             await server.stop(_STOP_S)
 
-    async def _serve(self, vehicle: str, port: int) -> int:
+    async def _serve(self, house: House, vehicle: str, port: int) -> int:
         _must_be_free(self._host, port)
         server = grpc.aio.server(options=_OPTIONS)
         for service in (v2, v1):
-            handlers = service.handlers(self._house, vehicle)
+            handlers = service.handlers(house, vehicle)
             server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.SERVICE, handlers),))
         try:
             bound: int = server.add_insecure_port(
@@ -92,7 +102,8 @@ def _must_be_free(host: str, port: int) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
             probe.listen()
-    except socket.gaierror as e:
-        raise DoorError(f"cannot open a port on '{host}': {e.strerror}") from e
+    except (socket.gaierror, UnicodeError) as e:
+        raise DoorError(f"cannot open a port on '{host}': no such host") from e
     except OSError as e:
-        raise DoorError(f"port {port} on {host}: {e.strerror}; stop what uses it or choose another first port") from e
+        hint = "; stop what uses it or choose another first port" if e.errno == errno.EADDRINUSE else ""
+        raise DoorError(f"cannot open port {port} on {host}: {e.strerror}{hint}") from e
