@@ -3,22 +3,21 @@ judged here, but in `mend`."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from renkei.can.dbc_text import Action, Repair, Statement, short
+from renkei.can.dbc_text import Action, Repair, Statement, integer, number, short, unquoted
 from renkei.can.frames import EXTENDED
 
 Ranges = tuple[tuple[int, int], ...]
 
 _TEXT = r'"((?:\\"|[^"])*+)"'
 _REFERENCE = r"(BU_|EV_|BO_|SG_)\s+(\w+)\b(?:[ \t]+([^\"]*?))?"
-_MESSAGE = re.compile(r"BO_\s*(\w+)(?:\s+([^:\"]*?))?\s*(?::\s*|\s)(\d+)(?:\s+(.*))?", re.S)
+_MESSAGE = re.compile(r"BO_\s*(\w+)(?:\s+([^:\"]*?))?\s*(?::\s*|\s)(\d{1,9})(?:\s+(.*))?", re.S)
 _SIGNAL = re.compile(
-    r"""SG_\s*(?P<name>[^\s:"][^:"]*?)(?:\s+(?P<marker>[mM]\s*\d*\s*M?))?\s*:
-        \s*(?P<start>\d+)\s*\|\s*(?P<length>\d+)\s*@\s*(?P<order>[01])\s*(?P<sign>[-+]?)
+    r"""SG_\s*(?P<name>[^\s:"][^:"]*?)(?:\s+(?P<marker>[mM]\s*\d{0,18}\s*M?))?\s*:
+        \s*(?P<start>\d{1,5})\s*\|\s*(?P<length>\d{1,5})\s*@\s*(?P<order>[01])\s*(?P<sign>[-+]?)
         \s*(?:\((?P<scaling>[^()]*)\))?\s*(?:\[(?P<limits>[^\[\]]*)\])?\s*(?P<tail>.*)""",
     re.S | re.X,
 )
@@ -34,8 +33,7 @@ _TABLE = re.compile(r"VAL_TABLE_\s*(\S+)\s*(.*)", re.S)
 _PAIR = re.compile(rf"\s*([^\s\"]+)\s*{_TEXT}\s*")
 _TYPE = re.compile(r"SIG_VALTYPE_\s*(\w+)\s+(\S.*?)\s*:?\s*([0-3])", re.S)
 _MULTIPLEXING = re.compile(r"SG_MUL_VAL_\s*(\w+)\s+(\S+)\s+(\S+)\s+([\d\s,-]+)", re.S)
-_RANGE = re.compile(r"(\d+)\s*-\s*(\d+)")
-_NUMBER = re.compile(r"[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?")
+_RANGE = re.compile(r"(\d{1,18})\s*-\s*(\d{1,18})")
 
 _UNASSIGNED = "VECTOR__INDEPENDENT_SIG_MSG"
 _OURS = ("GenMsgCycleTime", "VFrameFormat", "SystemMessageLongSymbol", "SystemSignalLongSymbol")
@@ -127,7 +125,7 @@ def _message(into: Draft, statement: Statement) -> bool:
     if id is None and name != _UNASSIGNED:
         into.note(statement.line, "dropped", f"message {name}: the identifier {written} has more than 29 bits")
     if id is None or name == _UNASSIGNED:
-        into.gone.add(_integer(written) or 0)
+        into.gone.add(integer(written) or 0)
         into.current = DraftMessage(statement.line, -1, name, 0)  # takes its signals along
         return True
     if str(id) != written:
@@ -157,6 +155,9 @@ def _signal(into: Draft, statement: Statement) -> bool:
         )
     scaling = _scaling(into, statement.line, match)
     marker = "".join((match["marker"] or "").split())
+    if marker == "m":  # multiplexed, but by no value: a multiplexer
+        into.note(statement.line, "repaired", f"signal {match['name']}: marked m without a value: read as M")
+        marker = "M"
     if scaling is None or not _MARKER.fullmatch(marker):
         into.current.gone.add(match["name"])
         return False
@@ -175,33 +176,58 @@ def _signal(into: Draft, statement: Statement) -> bool:
     )
     if not match["sign"]:
         into.note(statement.line, "repaired", f"signal {signal.name}: no sign after @{match['order']}: unsigned")
-    earlier = into.current.signals.pop(signal.name, None)
-    if earlier:
-        what = f"signal {signal.name} of message {into.current}: stands again in line {statement.line}, which holds"
-        into.note(earlier.line, "dropped", what)
-    into.current.signals[signal.name] = signal
+    _add(into, into.current, signal)
     return True
+
+
+def _add(into: Draft, message: DraftMessage, signal: DraftSignal) -> None:
+    """A name that stands twice is mostly two signals whose long names some tool cut short: both are kept."""
+    earlier = message.signals.get(signal.name)
+    if earlier and replace(earlier, line=signal.line) == signal:
+        into.note(
+            signal.line, "dropped", f"signal {signal.name} of message {message}: the same as in line {earlier.line}"
+        )
+        return
+    written, count = signal.name, 1
+    while signal.name in message.signals:
+        count += 1
+        signal.name = f"{written}_{count}"
+    if earlier:
+        what = (
+            f"a second signal {written} in message {message}, other than in line {earlier.line}: called {signal.name}"
+        )
+        into.note(signal.line, "repaired", what)
+    message.signals[signal.name] = signal
 
 
 def _scaling(into: Draft, line: int, match: re.Match[str]) -> tuple[str, str] | None:
     """Scale and offset; None for what cannot be told apart, as in (1,5,40) with commas for points."""
     if match["scaling"] is None:
-        into.note(line, "repaired", f"signal {match['name']}: no scale and offset: 1 and 0")
+        into.note(line, "repaired", f"signal {match['name']}: no scale and offset: taken as 1 and 0")
         return "1", "0"
     parts = [part.strip() for part in match["scaling"].split(",")]
-    splits = [(".".join(parts[:cut]), ".".join(parts[cut:])) for cut in (1, 2) if 0 < len(parts) - cut < 3 and cut < 3]
-    pairs = {(number(scale), number(offset)) for scale, offset in splits}
-    likely = [pair for pair in pairs if pair[0] and pair[1] and (len(pairs) == 1 or float(pair[0]) != 0)]
-    if len(likely) > 1:  # (1,5,0): nobody writes an offset of 5,0
-        likely = [(a, b) for a, b in likely if not b.endswith(".0")] or likely
+    likely = _likely_scalings(parts)
     if len(likely) != 1:
         return None
     scale, offset = likely[0]
-    if (scale, offset) != tuple(parts):
+    if [scale, offset] != parts:
         into.note(
             line, "repaired", f"signal {match['name']}: ({match['scaling']}) read as scale {scale}, offset {offset}"
         )
-    return str(scale), str(offset)
+    return scale, offset
+
+
+def _likely_scalings(parts: list[str]) -> list[tuple[str, str]]:
+    """The ways to read (scale,offset) if some of the commas in it may stand for decimal points."""
+    pairs: list[tuple[str, str]] = []
+    for cut in (1, 2):
+        if cut <= len(parts) - 1 <= cut + 1:
+            scale, offset = number(".".join(parts[:cut])), number(".".join(parts[cut:]))
+            if scale is not None and offset is not None:
+                pairs.append((scale, offset))
+    if len(pairs) > 1:  # nobody writes a scale of 0, or an offset of 5,0
+        pairs = [(a, b) for a, b in pairs if float(a) != 0 and not b.endswith(".0")]
+    return pairs
 
 
 def _limits(into: Draft, line: int, match: re.Match[str]) -> tuple[str, str]:
@@ -227,7 +253,7 @@ def _unit(into: Draft, line: int, match: re.Match[str]) -> str:
     if not _RECEIVERS.fullmatch(found.group(2)):
         receivers = f"receivers {short(found.group(2))} not read" if found.group(2).strip() else "no receiver"
         into.note(line, "repaired", f"signal {match['name']}: {receivers}")
-    return _unquoted(found.group(1))
+    return unquoted(found.group(1))
 
 
 def _table(into: Draft, statement: Statement) -> bool:
@@ -263,7 +289,7 @@ def _comment(into: Draft, statement: Statement) -> bool:
         return True
     if re.search(r'(?<!\\)"', text):
         into.note(statement.line, "repaired", f"quotes inside the comment on {target.name}: kept as part of it")
-    target.comment = _unquoted(text)
+    target.comment = unquoted(text)
     return True
 
 
@@ -288,11 +314,11 @@ def _pairs(into: Draft, line: int, name: str, text: str) -> dict[int, str]:
     values: dict[int, str] = {}
     position = 0
     while match := _PAIR.match(text, position):
-        position, raw = match.end(), _integer(match.group(1))
+        position, raw = match.end(), integer(match.group(1))
         if raw is None:
             into.note(line, "dropped", f"value {match.group(1)} of signal {name}: not a whole number")
         else:
-            values[raw] = _unquoted(match.group(2))
+            values[raw] = unquoted(match.group(2))
     if text[position:].strip():
         into.note(line, "dropped", f"values of signal {name} from {short(text[position:])} on: cannot be read")
     return values
@@ -331,7 +357,7 @@ def _attribute(into: Draft, statement: Statement) -> bool:
     if kind not in ("BO_", "SG_"):
         return True
     target = _target(into, statement, f"attribute {attribute}", id, name if kind == "SG_" else None, kind)
-    value = _unquoted(quoted) if bare is None else bare
+    value = unquoted(quoted) if bare is None else bare
     if isinstance(target, DraftMessage):
         target.attributes[attribute] = value
     elif target is not None and attribute == "SystemSignalLongSymbol":
@@ -346,7 +372,7 @@ def _target(
     number = _identifier(id)
     message = None if number is None else into.messages.get(number)
     if message is None:
-        if number not in into.gone and _integer(id) not in into.gone:
+        if number not in into.gone and integer(id) not in into.gone:
             into.note(statement.line, "dropped", f"{what} on message {id}: no such message")
         return None
     if kind == "BO_":
@@ -377,7 +403,7 @@ _REFERRING: dict[str, _Reader] = {
 
 def _identifier(text: str) -> int | None:
     """A CAN identifier with EXTENDED set above 11 bits, whether or not the text has it; None above 29 bits."""
-    number = _integer(text)
+    number = integer(text)
     if number is None or number < 0 or number >> 32 or number & 0x6000_0000:
         return None
     return number | EXTENDED if number > 0x7FF else number
@@ -385,32 +411,3 @@ def _identifier(text: str) -> int | None:
 
 def _described(id: int) -> str:
     return f"0x{id & ~EXTENDED:X} with {29 if id & EXTENDED else 11} bits"
-
-
-def _integer(text: str) -> int | None:
-    try:
-        number = float(text) if not text.lower().startswith("0x") else int(text, 16)
-        return (
-            int(text) if isinstance(number, float) and "." not in text and "e" not in text.lower() else _whole(number)
-        )
-    except ValueError:
-        return None
-
-
-def _whole(number: float) -> int | None:
-    return int(number) if math.isfinite(number) and number == int(number) else None
-
-
-def number(text: str) -> str | None:
-    """A number as any reader takes it: `.25`, `1,5` and `0x10` as 0.25, 1.5 and 16; None for what is no number."""
-    if _NUMBER.fullmatch(text):
-        return text if math.isfinite(float(text)) else None
-    try:
-        number = float(int(text, 16)) if text.lower().startswith("0x") else float(text.replace(",", "."))
-    except ValueError:
-        return None
-    return repr(number) if math.isfinite(number) else None
-
-
-def _unquoted(text: str) -> str:
-    return text.replace('\\"', '"')

@@ -1,17 +1,19 @@
-"""A DBC text cut into its statements, however it is written. What the statements mean is not known here."""
+"""A DBC text cut into statements, numbers and texts, however they are written. What they mean is not known here."""
 
 from __future__ import annotations
 
+import math
 import re
 from bisect import bisect_left, bisect_right
 from typing import Literal, NamedTuple
 
-_KEYWORDS = (
-    "VERSION NS_ BS_ BU_ BO_ SG_ CM_ BA_ VAL_ VAL_TABLE_ SIG_VALTYPE_ SG_MUL_VAL_ BA_DEF_ BA_DEF_DEF_ BO_TX_BU_ "
-    "BA_REL_ BA_DEF_REL_ BA_DEF_DEF_REL_ BA_DEF_SGTYPE_ BA_SGTYPE_ EV_ EV_DATA_ ENVVAR_DATA_ SIG_GROUP_ SIG_TYPE_REF_ "
-    "SGTYPE_ SGTYPE_VAL_ SIGTYPE_VALTYPE_ CAT_DEF_ CAT_ FILTER"
-)
-_WORDS = "|".join(sorted(_KEYWORDS.split(), key=len, reverse=True))
+_KEYWORDS = """
+VERSION NS_ BS_ BU_ BO_ SG_ CM_ BA_ VAL_ VAL_TABLE_ SIG_VALTYPE_ SG_MUL_VAL_ BA_DEF_ BA_DEF_DEF_ BO_TX_BU_ NS_DESC_
+BA_REL_ BA_DEF_REL_ BA_DEF_DEF_REL_ BA_DEF_SGTYPE_ BA_SGTYPE_ BU_SG_REL_ BU_EV_REL_ BU_BO_REL_ EV_ EV_DATA_
+ENVVAR_DATA_ SIG_GROUP_ SIG_TYPE_REF_ SGTYPE_ SGTYPE_VAL_ SIGTYPE_VALTYPE_ CAT_DEF_ CAT_ FILTER
+"""
+KEYWORDS = frozenset(_KEYWORDS.split())
+_WORDS = "|".join(sorted(KEYWORDS, key=len, reverse=True))
 # A digit or a quote may follow without a space; a name may follow SG_ if the rest of the line looks like a signal.
 _KEYWORD = re.compile(rf"(?P<word>{_WORDS})(?![A-Za-z_])|(?P<glued>SG_)(?=\w[^\n\":]*:\s*\d+\s*\|\s*\d+\s*@)")
 _LINE_START = re.compile(rf"^[ \t\xa0\ufeff]*(?:(?:{_WORDS})(?![A-Za-z_])|SG_\w[^\n\":]*:\s*\d+\s*\|\s*\d+\s*@)", re.M)
@@ -20,10 +22,11 @@ _NEW_SYMBOLS = re.compile(r"NS_[^\n]*(?:\n[ \t]*[A-Z_]*[ \t]*(?=\n|\Z))*+")
 _NODES = re.compile(r"BU_[\s:\w,;]*")
 _LINE = re.compile(r"(?:,[ \t]*\n|[^\"\n/]|\"[^\"\n]*+\"|/(?!/))*+")
 _NEXT_SIGNAL = re.compile(r"\sSG_\s")
+_DIGITS = re.compile(r"[-+]?[0-9]{1,30}")
+_NUMBER = re.compile(r"[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?")
 _TO_SEMICOLON = re.compile(r"(?:[^\";]|\"(?:\\\"|[^\"])*+\")*+;")
 _QUOTE = re.compile(r"(?<!\\)\"")
 _SEMICOLON = re.compile(r"\s*;")
-
 
 Action = Literal["repaired", "dropped", "noticed"]
 
@@ -148,3 +151,30 @@ def short(text: str) -> str:
     """`text` on one line, in quotes, cut to what a line of a report can hold."""
     flat = " ".join(text.split())
     return f"'{flat}'" if len(flat) <= 60 else f"'{flat[:57]}...'"
+
+
+def integer(text: str) -> int | None:
+    """A whole number, also if written as `0x10` or `16.0`; None for what is none."""
+    if _DIGITS.fullmatch(text):
+        return int(text)
+    try:
+        value = float(int(text, 16)) if text.lower().startswith("0x") else float(text)
+    except (ValueError, OverflowError):
+        return None
+    return int(value) if math.isfinite(value) and value == int(value) else None
+
+
+def number(text: str) -> str | None:
+    """A number as any reader takes it: `.25`, `1,5` and `0x10` as 0.25, 1.5 and 16; None for what is no number."""
+    if _NUMBER.fullmatch(text):
+        return text if math.isfinite(float(text)) else None
+    try:
+        value = float(int(text, 16)) if text.lower().startswith("0x") else float(text.replace(",", "."))
+    except (ValueError, OverflowError):
+        return None
+    return repr(value) if math.isfinite(value) else None
+
+
+def unquoted(text: str) -> str:
+    """What stands between two quotes, with the quotes in it as they were meant."""
+    return text.replace('\\"', '"')

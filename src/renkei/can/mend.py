@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
-from renkei.can.dbc_draft import Draft, DraftMessage, DraftSignal, Ranges, draft, number
-from renkei.can.dbc_text import Repair, statements
+from renkei.can.dbc_draft import Draft, DraftMessage, DraftSignal, Ranges, draft
+from renkei.can.dbc_text import KEYWORDS, Repair, number, statements
 from renkei.can.frames import EXTENDED
 
 HEADER = 'BU_: X\nBA_DEF_ BO_ "GenMsgCycleTime" FLOAT 0 0;\n'
@@ -86,6 +86,10 @@ def _mended(drafts: Draft, message: DraftMessage, name: str) -> MendedMessage:
 
 
 def _drop_impossible(drafts: Draft, message: DraftMessage) -> None:
+    if message.length == 0 and message.signals:
+        message.length = max(_bytes(signal) for signal in message.signals.values())
+        what = f"message {message}: a length of 0 bytes, but signals: taken to have {message.length}"
+        drafts.note(message.line, "repaired", what)
     for signal in list(message.signals.values()):
         wrong = _impossible(signal, message)
         if wrong:
@@ -101,10 +105,14 @@ def _impossible(signal: DraftSignal, message: DraftMessage) -> str:
         return "its scale is 0, so that every raw value would mean the same"
     if signal.float_type in (1, 2) and signal.length not in _FLOAT_BITS:
         return f"a floating-point number of {signal.length} bits"
-    last = _bits(signal).bit_length()
-    if last > 8 * message.length:
-        return f"it ends in byte {(last - 1) // 8} (from 0) of a message of {message.length} bytes"
+    # A longer message is not made of it: where the length is right, every frame would then count as cut short.
+    if _bytes(signal) > message.length:
+        return f"it ends in byte {_bytes(signal)} of a message of {message.length}"
     return ""
+
+
+def _bytes(signal: DraftSignal) -> int:
+    return (_bits(signal).bit_length() + 7) // 8
 
 
 def _bits(signal: DraftSignal) -> int:
@@ -172,15 +180,19 @@ def _notice_overlaps(drafts: Draft, message: DraftMessage, switches: Mapping[str
     """Overlaps are kept: many files describe one field in two ways, and only a recording tells which is right."""
     taken = 0
     placed: list[tuple[DraftSignal, int]] = []
+    pairs: list[tuple[DraftSignal, DraftSignal]] = []
     for signal in message.signals.values():
         bits = _bits(signal)
         if bits & taken:
-            others = (other for other, mask in placed if bits & mask and not _exclusive(switches, signal, other))
-            for other in others:
-                what = f"signals {other.name} and {signal.name} of message {message} overlap: both kept"
-                drafts.note(signal.line, "noticed", what)
+            others = (other for other, mask in placed if bits & mask)
+            pairs += [(other, signal) for other in others if not _exclusive(switches, signal, other)]
         taken |= bits
         placed.append((signal, bits))
+    if pairs:
+        one, other = pairs[0]
+        more = f" (and {len(pairs) - 1} more pairs)" if len(pairs) > 1 else ""
+        what = f"signals {one.name} and {other.name}{more} of message {message} overlap: all kept"
+        drafts.note(other.line, "noticed", what)
 
 
 def _exclusive(switches: Mapping[str, _Conditions], one: DraftSignal, other: DraftSignal) -> bool:
@@ -213,7 +225,7 @@ def _names(
     taken: set[str] = set()
     for key, line, written in sorted(wanted, key=lambda row: _NAME.fullmatch(row[2]) is None):
         name = re.sub(r"\W", "_", written, flags=re.A)
-        name = name if _NAME.fullmatch(name) else f"_{name}"
+        name = name if _NAME.fullmatch(name) and name not in KEYWORDS else f"_{name}"
         while name in taken:
             name += suffix(key)
         if name != written:
