@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
@@ -97,6 +98,12 @@ def test_a_port_in_use_by_another_door(port, capfd):
         f"cannot open port {port} on 127.0.0.1: Address already in use; stop what uses it or choose another first port"
     )
     assert capfd.readouterr() == ("", "")
+
+
+def test_no_later_server_can_share_our_port(port):
+    later = grpc.server(ThreadPoolExecutor(1))
+    with pytest.raises(RuntimeError, match="Failed to bind"):
+        later.add_insecure_port(f"127.0.0.1:{port}")
 
 
 def test_when_the_second_port_is_taken_the_first_is_not_kept():
