@@ -338,11 +338,13 @@ def _multiplexing(into: Draft, statement: Statement) -> bool:
     match = _MULTIPLEXING.fullmatch(statement.text)
     if match is None:
         return False
-    signal = _target(into, statement, "multiplexing", match.group(1), match.group(2), "SG_")
     ranges = tuple((int(low), int(high)) for low, high in _RANGE.findall(match.group(4)))
+    if not ranges or any(low > high for low, high in ranges):
+        return False
+    signal = _target(into, statement, "multiplexing", match.group(1), match.group(2), "SG_")
     if isinstance(signal, DraftSignal):
         signal.selectors[match.group(3)] = signal.selectors.get(match.group(3), ()) + ranges
-    return bool(ranges) and all(low <= high for low, high in ranges)
+    return True
 
 
 def _attribute(into: Draft, statement: Statement) -> bool:

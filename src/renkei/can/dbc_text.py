@@ -103,15 +103,16 @@ class _Cutter:
         if keyword == "BU_":
             return _end_of(_NODES, self.text, start, limit)
         if keyword in ("BO_", "SG_", "BS_", "VERSION"):
-            return self._end_of_line(start, limit)
+            end = self._end_of_line(start, limit)
+            second = _NEXT_SIGNAL.search(self.text, start + 3, end)
+            return second.start() if second else end
         return self._end_at_semicolon(keyword, start, limit)
 
     def _end_of_line(self, start: int, limit: int) -> int:
         end = _end_of(_LINE, self.text, start, limit)
         if end < limit and self.text[end] == '"':  # a text that is not closed
             end = _line_end(self.text, end)
-        second = _NEXT_SIGNAL.search(self.text, start + 3, end)
-        return second.start() if second else end
+        return end
 
     def _end_at_semicolon(self, keyword: str, start: int, limit: int) -> int:
         text = self.text

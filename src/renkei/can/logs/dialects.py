@@ -202,7 +202,7 @@ TEXT = (
         "BusTools text, lines end with a carriage return, comma as decimal sign",
         r"\d+,\d+\t\d+\t[0-9A-F]{8}\t[0-9A-F]{3,8}\t\d+\t",
         header=r"@ TEXT @ ",
-        layout=Layout("TB-IlD"),
+        layout=Layout("TB-IlD", separator="\t"),
         translate=(b"\r,", b"\n."),
     ),
 )

@@ -10,6 +10,7 @@ from typing import Protocol
 from renkei.can.frames import Frames
 from renkei.can.logs.dialects import DIALECTS, HEAD, Dialect, recognise, recognise_binary
 from renkei.can.logs.skipped import Skipped
+from renkei.can.logs.source import Source
 from renkei.errors import LogError
 
 BLOCK = 1 << 18
@@ -96,7 +97,6 @@ def open_log(path: str | PathLike[str], *, time_unit: str | None = None) -> Log:
     `time_unit` (s, ms, us, ns) settles the unit where the log's times are bare numbers. Raises LogError when the file
     cannot be read, is no known dialect, or its dialect fixes another unit.
     """
-    from renkei.can.logs.source import Source
     from renkei.can.logs.timing import check_unit
 
     check_unit(time_unit)
@@ -107,7 +107,7 @@ def open_log(path: str | PathLike[str], *, time_unit: str | None = None) -> Log:
         raise LogError(f"{path}: is empty, expected a recording")
     binary = recognise_binary(head)
     if binary:
-        return _open_binary(path, binary, time_unit)
+        return _open_binary(path, binary, head, time_unit)
     dialect = recognise(head)
     if dialect is None:
         raise LogError(f"{path}: no known log dialect; known are {', '.join(DIALECTS)}")
@@ -134,5 +134,18 @@ def _open_text(path: Path, dialect: Dialect, head: bytes, time_unit: str | None)
     return Log(path, dialect.name, (found.unit, found.base), assumed, facts.start_text, begin)
 
 
-def _open_binary(path: Path, dialect: str, time_unit: str | None) -> Log:
-    raise LogError(f"{path}: {dialect} is not readable yet")
+def _open_binary(path: Path, dialect: str, head: bytes, time_unit: str | None) -> Log:
+    if time_unit:
+        raise LogError(f"{path}: the times of {dialect} have a fixed unit, so time unit '{time_unit}' cannot be set")
+    if dialect == "blf":
+        from renkei.can.logs import blf
+
+        return Log(path, "blf", ("ns", "boot"), (), blf.start_text(head), lambda frames, _: blf.BlfPass(path, frames))
+    from renkei.can.logs import mf4
+
+    with Source(path) as source:
+        if source.gzipped:
+            raise LogError(f"{path}: a gzipped MF4 cannot be streamed: unpack it first")
+    start_ns, start_text = mf4.start(path)
+    base = "boot" if start_text else "utc"
+    return Log(path, "mf4", ("s", base), (), start_text, lambda frames, _: mf4.Mf4Pass(path, start_ns, frames))

@@ -19,7 +19,9 @@ DECIMALS = {"s": 9, "ms": 6, "us": 3, "ns": 0}
 """A time of 1 in this unit is 10**DECIMALS ns."""
 
 YEAR_2001_S, YEAR_2100_S = 978_307_200, 4_102_444_800
-ENOUGH_STEPS = 8
+ENOUGH_STEPS = 4
+MANY_IDS = 3
+SHORTEST_FRAME_US = 47
 
 
 class Timing(NamedTuple):
@@ -42,25 +44,29 @@ def settled(t_ns: NDArray[np.int64], unit: str) -> Timing:
     return Timing(unit, "utc" if len(t_ns) and is_epoch(int(t_ns[0]), "ns") else "boot")
 
 
-def same_id_steps(sample: Frames) -> NDArray[np.int64]:
-    """Positive steps in time between neighbouring frames of the same channel and id."""
+def cycle_times(sample: Frames) -> NDArray[np.float64]:
+    """For each channel and id that repeats often enough, the median positive step between its neighbouring frames."""
     key = (sample.channel.astype(np.int64) << 32) | sample.id
     order = np.argsort(key, kind="stable")
-    steps = np.diff(sample.t[order])
-    same: NDArray[np.int64] = steps[(np.diff(key[order]) == 0) & (steps > 0)]
-    return same
+    steps, keys = np.diff(sample.t[order]), key[order][1:]
+    counted = (np.diff(key[order]) == 0) & (steps > 0)
+    steps, keys = steps[counted], keys[counted]
+    often = [steps[keys == one] for one in np.unique(keys)]
+    return np.array([np.median(own) for own in often if len(own) >= ENOUGH_STEPS], np.float64)
 
 
 def bare(sample: Frames, asked: str | None) -> Timing:
     """For whole numbers without a unit; `sample.t` holds them as written.
 
     1. `asked` settles the unit.
-    2. Else the median positive step between frames of one id does: cars repeat messages every 5 ms to 1 s, so below
-       1,000 it is ms, below 2,000,000 us, above that ns. With fewer than 8 such steps: us, the usual unit.
+    2. Else the cycle times of the ids do: cars repeat messages every 5 ms to 1 s, so a median cycle below 1,000 is in
+       ms, below 2,000,000 in us, above that in ns. An id counts from 4 steps on; without any: us, the usual unit.
+       Fewer than 3 such ids may also be a flood (a frame repeated until somebody acknowledges it): then it is ms only
+       if frames stand closer than the 47 us that the shortest frame takes at 1 Mbit/s.
     3. Times count from 1970 if the first one falls between 2001 and 2100 in that unit.
     4. A negative first time counts upwards to an unknown moment: the first frame becomes 0.
     """
-    unit, assumed = (asked, []) if asked else _unit_by_steps(same_id_steps(sample))
+    unit, assumed = (asked, []) if asked else _unit_by_cycle(cycle_times(sample), frame_step(sample))
     first = int(sample.t[0]) if len(sample) else 0
     if first < 0:
         assumed.append(f"times begin at {first}, before any epoch: shifted so that the first frame is at 0")
@@ -68,12 +74,24 @@ def bare(sample: Frames, asked: str | None) -> Timing:
     return Timing(unit, "utc" if is_epoch(first, unit) else "boot", 0, tuple(assumed))
 
 
-def _unit_by_steps(steps: NDArray[np.int64]) -> tuple[str, list[str]]:
-    if len(steps) < ENOUGH_STEPS:
-        return "us", [f"time unit us: the usual one; only {len(steps)} steps between frames of one id to judge by"]
-    step = float(np.median(steps))
-    unit = "ms" if step < 1_000 else "us" if step < 2_000_000 else "ns"
-    return unit, [f"time unit {unit}: the median step between frames of one id is {step:g}"]
+def frame_step(sample: Frames) -> float:
+    """The mean step between frames of the busiest channel, as written."""
+    steps = [
+        float(np.ptp(own)) / (len(own) - 1)
+        for own in (sample.t[sample.channel == c] for c in np.unique(sample.channel))
+        if len(own) > 1
+    ]
+    return min(steps, default=float("inf"))
+
+
+def _unit_by_cycle(cycles: NDArray[np.float64], step: float) -> tuple[str, list[str]]:
+    if not len(cycles):
+        return "us", ["time unit us: the usual one; no id repeats often enough to judge by"]
+    cycle = float(np.median(cycles))
+    if cycle < 1_000 and len(cycles) < MANY_IDS and step >= SHORTEST_FRAME_US:
+        return "us", [f"time unit us: the usual one; only {len(cycles)} ids repeat, every {cycle:g}, as in a flood"]
+    unit = "ms" if cycle < 1_000 else "us" if cycle < 2_000_000 else "ns"
+    return unit, [f"time unit {unit}: ids repeat every {cycle:g} in the median"]
 
 
 def by_default(sample: Frames, unit: str, said: str | None, asked: str | None) -> Timing:

@@ -294,7 +294,7 @@ def separated_bytes(b, i, data, n, want, separator):
         else:
             data[n, k] = (high << 4) | low
             i += 2
-    if HEX[b[i]] != NOT_HEX:
+    if want > 0 and HEX[b[i]] != NOT_HEX:
         return np.int64(BAD_LENGTH if separator == 32 else BAD_DATA), i
     return np.int64(FRAME), i
 

@@ -1,0 +1,8 @@
+"""renkei demo."""
+
+from __future__ import annotations
+
+import typer
+
+
+def add_to(app: typer.Typer) -> None: ...
