@@ -201,11 +201,12 @@ Sample = tuple[int, float | str | None, int]
 
 def samples_of(column: Column) -> list[Sample]:
     """Time, value (None where there is none) and quality of each sample."""
-    values = column.value.tolist()
-    if column.texts is not None:
-        values = [column.texts[int(v)] for v in values]
-    qualities = column.quality.tolist()
-    return [(t, None if q else v, q) for t, v, q in zip(column.t.tolist(), values, qualities, strict=True)]
+    texts = column.texts
+    samples: list[Sample] = []
+    for t, value, quality in zip(column.t.tolist(), column.value.tolist(), column.quality.tolist(), strict=True):
+        meant = None if quality else value if texts is None else texts[int(value)]
+        samples.append((t, meant, quality))
+    return samples
 
 
 def _raws(row: PlanRow) -> list[Any]:
