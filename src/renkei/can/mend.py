@@ -132,18 +132,16 @@ _Conditions = tuple[tuple[str, Ranges], ...]
 
 def _switches(drafts: Draft, message: DraftMessage) -> dict[str, _Conditions]:
     """By signal all that must hold for it, the outermost first; signals without a clear answer are dropped."""
-    direct: dict[str, _Conditions] = {}
-    for signal in message.signals.values():
-        direct[signal.name] = tuple(_direct(drafts, message, signal))
+    pending = {signal.name: tuple(_direct(drafts, message, signal)) for signal in message.signals.values()}
     found: dict[str, _Conditions] = {}
-    for signal in list(message.signals.values()):
-        chain = _chain(direct, signal.name)
-        if chain is None:
-            message.drop(signal)
-            what = f"signal {signal.name} of message {message}: nothing says clearly when it is there"
-            drafts.note(signal.line, "dropped", what)
-        elif chain:
-            found[signal.name] = chain
+    while ready := [name for name, conditions in pending.items() if all(by in found for by, _ in conditions)]:
+        for name in ready:
+            every = [condition for by, ranges in pending.pop(name) for condition in (*found[by], (by, ranges))]
+            found[name] = tuple(dict.fromkeys(every))
+    for name in pending:  # below a multiplexer that is missing, or that selects itself
+        what = f"signal {name} of message {message}: nothing says clearly when it is there"
+        drafts.note(message.signals[name].line, "dropped", what)
+        message.drop(message.signals[name])
     return found
 
 
@@ -161,19 +159,6 @@ def _direct(drafts: Draft, message: DraftMessage, signal: DraftSignal) -> Iterat
             what = f"signal {signal.name} of message {message}: which multiplexer is not said: taken to be {by[0].name}"
             drafts.note(signal.line, "repaired", what)
         yield by[0].name if len(by) == 1 else "", ((int(value), int(value)),)
-
-
-def _chain(direct: Mapping[str, _Conditions], name: str, below: tuple[str, ...] = ()) -> _Conditions | None:
-    """All conditions on a signal, the outermost first; None for a multiplexer that is missing or its own."""
-    if name in below or name not in direct:
-        return None
-    conditions: dict[tuple[str, Ranges], None] = {}
-    for by, ranges in direct[name]:
-        outer = _chain(direct, by, (*below, name))
-        if outer is None:
-            return None
-        conditions |= dict.fromkeys((*outer, (by, ranges)))
-    return tuple(conditions)
 
 
 def _notice_overlaps(drafts: Draft, message: DraftMessage, switches: Mapping[str, _Conditions]) -> None:
