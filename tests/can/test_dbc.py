@@ -362,6 +362,25 @@ TROUBLES = {
         ["A.S"],
         [(3, "dropped", "signal K of message A"), (4, "dropped", "signal L of message A")],
     ),
+    "multiplexing by a signal that is not there is dropped": Trouble(
+        t(f"8|8@1+ (1,0) {TAIL}", "K M") + "\n" + t(f"16|8@1+ (1,0) {TAIL}", "T m1") + "\nSG_MUL_VAL_ 1 T U 2-3;",
+        lambda database: database.messages["A"].signals[2].switches,
+        (Switch("K", ((1, 1),)),),
+        [(5, "dropped", "multiplexing on signal U: none in message A (0x1)")],
+    ),
+    "what a dropped multiplexer selects falls to no other": Trouble(
+        "\n".join(
+            [
+                t(f"64|8@1+ (1,0) {TAIL}", "K M"),
+                t(f"16|8@1+ (1,0) {TAIL}", "L m1M"),
+                t(f"24|8@1+ (1,0) {TAIL}", "T m2"),
+                "SG_MUL_VAL_ 1 L K 1-1;\nSG_MUL_VAL_ 1 T K 2-2;",
+            ]
+        ),
+        names,
+        ["A.S"],
+        [(3, "dropped", "signal K"), (4, "dropped", "signal L"), (5, "dropped", "signal T")],
+    ),
     "a range of multiplexing that is upside down is dropped": Trouble(
         t(f"8|8@1+ (1,0) {TAIL}", "K M") + "\n" + t(f"16|8@1+ (1,0) {TAIL}", "T m1") + "\nSG_MUL_VAL_ 1 T K 3-1;",
         lambda database: database.messages["A"].signals[2].switches,

@@ -341,9 +341,10 @@ def _multiplexing(into: Draft, statement: Statement) -> bool:
     ranges = tuple((int(low), int(high)) for low, high in _RANGE.findall(match.group(4)))
     if not ranges or any(low > high for low, high in ranges):
         return False
-    signal = _target(into, statement, "multiplexing", match.group(1), match.group(2), "SG_")
-    if isinstance(signal, DraftSignal):
-        signal.selectors[match.group(3)] = signal.selectors.get(match.group(3), ()) + ranges
+    id, name, by, _ = match.groups()
+    signal = _target(into, statement, "multiplexing", id, name, "SG_")
+    if isinstance(signal, DraftSignal) and _target(into, statement, "multiplexing", id, by, "SG_"):
+        signal.selectors[by] = signal.selectors.get(by, ()) + ranges
     return True
 
 

@@ -28,6 +28,7 @@ _FORMATS = (
     "ExtendedCAN_FD",
 )
 _FLOAT_BITS = (32, 64)
+_Conditions = tuple[tuple[str, Ranges], ...]
 
 
 class Switch(NamedTuple):
@@ -69,8 +70,10 @@ def mend(text: str) -> Mended | None:
 
 
 def _mended(drafts: Draft, message: DraftMessage, name: str) -> MendedMessage:
+    # Before any multiplexer is dropped: what it selects must not fall to another one.
+    direct = {signal.name: tuple(_direct(drafts, message, signal)) for signal in message.signals.values()}
     _drop_impossible(drafts, message)
-    switches = _switches(drafts, message)
+    switches = _switches(drafts, message, direct)
     _notice_overlaps(drafts, message, switches)
     names = _signal_names(drafts, message)
     return MendedMessage(
@@ -127,12 +130,9 @@ def _bits(signal: DraftSignal) -> int:
     return mask
 
 
-_Conditions = tuple[tuple[str, Ranges], ...]
-
-
-def _switches(drafts: Draft, message: DraftMessage) -> dict[str, _Conditions]:
+def _switches(drafts: Draft, message: DraftMessage, direct: Mapping[str, _Conditions]) -> dict[str, _Conditions]:
     """By signal all that must hold for it, the outermost first; signals without a clear answer are dropped."""
-    pending = {signal.name: tuple(_direct(drafts, message, signal)) for signal in message.signals.values()}
+    pending = {name: conditions for name, conditions in direct.items() if name in message.signals}
     found: dict[str, _Conditions] = {}
     while ready := [name for name, conditions in pending.items() if all(by in found for by, _ in conditions)]:
         for name in ready:
@@ -147,10 +147,9 @@ def _switches(drafts: Draft, message: DraftMessage) -> dict[str, _Conditions]:
 
 def _direct(drafts: Draft, message: DraftMessage, signal: DraftSignal) -> Iterator[tuple[str, Ranges]]:
     """The conditions on a signal itself; one on the signal `""` when it is multiplexed by none that is known."""
-    stated = {by: ranges for by, ranges in signal.selectors.items() if by in message.signals and ranges}
     value = signal.marker.strip("mM")
-    if stated:
-        yield from stated.items()
+    if signal.selectors:
+        yield from signal.selectors.items()
     elif value:
         others = [s for s in message.signals.values() if s.marker.endswith("M") and s is not signal]
         roots = [s for s in others if s.marker == "M"]
