@@ -52,6 +52,11 @@ def id_length_byte_sum(id_: int, data: bytes) -> int:
     return (sum((id_ & ~EXTENDED).to_bytes(4, "big")) + len(data) + sum(data[:-1])) & 0xFF
 
 
+def id_byte_sum(id_: int, data: bytes) -> int:
+    """Bytes of the identifier plus all bytes but the last, modulo 256."""
+    return (sum((id_ & ~EXTENDED).to_bytes(4, "big")) + sum(data[:-1])) & 0xFF
+
+
 def _digits(id_: int) -> int:
     return sum(map(NIBBLES.__getitem__, (id_ & ~EXTENDED).to_bytes(4, "big")))
 
@@ -77,5 +82,30 @@ CHECKSUMS: Mapping[str, Checksum] = MappingProxyType(
         "id-nibble-sum": Checksum(2, 0x0F, id_nibble_sum),
         "nibble-sum-from-8": Checksum(3, 0x0F, nibble_sum_from_8),
         "id-length-byte-sum": Checksum(4, 0xFF, id_length_byte_sum),
+        "id-byte-sum": Checksum(5, 0xFF, id_byte_sum),
     }
 )
+
+
+def expression(name: str, id_: int, length: int) -> str:
+    """Python source that is true where a payload `d` of `length` bytes fails the checksum; it uses `terms`."""
+    mask, last = CHECKSUMS[name].mask, f"d[{length - 1}]"
+    kept = CHECKSUMS[name].compute(id_, bytes(length))  # what does not depend on the payload
+    if name == "crc8-0x85":
+        right = " ^ ".join(f"crc{length - 2 - k}[d[{k}]]" for k in range(length - 1)) or "0"
+        return f"({right}) != {last}"
+    part = " + ".join(f"nibbles[d[{k}]]" if mask == 15 else f"d[{k}]" for k in range(length - 1)) or "0"
+    if mask == 15:
+        part += f" + ({last} >> 4)"
+    sign = "-" if name == "nibble-sum-from-8" else "+"
+    return f"{kept} {sign} ({part}) & {mask} != {last}" + (" & 15" if mask == 15 else "")
+
+
+def terms(name: str, length: int) -> dict[str, tuple[int, ...]]:
+    """The tables that `expression` uses: sums of nibbles, or what a byte adds to the CRC when so many follow it."""
+    if name != "crc8-0x85":
+        return {"nibbles": NIBBLES}
+    tables = {"crc0": CRC8_85}
+    for k in range(1, length - 1):
+        tables[f"crc{k}"] = tuple(CRC8_85[x] for x in tables[f"crc{k - 1}"])
+    return tables

@@ -302,15 +302,17 @@ def _crc_holds(failed, firsts, at, words, n):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _sums_hold(failed, firsts, at, words, n, code, id_):  # type: ignore[no-untyped-def]
-    """Sums of nibbles (codes 2 and 3) or bytes (code 4) with those of the identifier."""
+    """Sums of nibbles (codes 2 and 3) or bytes (codes 4 and 5) with those of the identifier."""
     identifier = np.uint64(id_ & 0x7FFFFFFF)
-    start = n + _byte_sum(identifier) if code == 4 else _nibble_sum(identifier)
+    start = _byte_sum(identifier) if code >= 4 else _nibble_sum(identifier)
+    if code == 4:
+        start += n
     if code == 3:
         start = -8 - (3 if id_ & 0x80000000 else 0) + start
     cover = _mask(8 * n) if n < 8 else _mask(64)
     for k in range(len(failed)):
         total = start
-        if code == 4:
+        if code >= 4:
             total += _byte_sum(firsts[k] & cover)
             for j in range(8, n):
                 total += _byte(words, at[k], j)
@@ -320,7 +322,7 @@ def _sums_hold(failed, firsts, at, words, n, code, id_):  # type: ignore[no-unty
                 byte = _byte(words, at[k], j)
                 total += (byte >> 4) + (byte & 15)
         last = _byte(words, at[k], n - 1)
-        if code == 4:
+        if code >= 4:
             failed[k] = (total - last) & 0xFF != last
         elif code == 3:
             failed[k] = -(total - (last & 15)) & 15 != last & 15

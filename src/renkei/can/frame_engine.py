@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from renkei.can.checks import CHECKSUMS
+from renkei.can import checks
 from renkei.can.isotp import Reassembly
 from renkei.can.plan import Field, Plan, PlanMessage, PlanRow, Test
 from renkei.samples import INVALID
@@ -45,84 +45,48 @@ class FrameEngine:
         self.plan = plan
         self.counts = Counts()
         self.memory = _Memory(plan)
-        self._by_id = {
-            bus: {m.id: (m, _compiled(m, self.memory, bad=False)) for m in plan.messages if m.bus == bus}
-            for bus in plan.buses
-        }
-        self._bad = {m.number: _compiled(m, self.memory, bad=True) for m in plan.messages if m.checksum}
-        self._answers: dict[str, dict[int, list[tuple[PlanMessage, _Decode]]]] = {bus: {} for bus in plan.buses}
+        self._decoders: dict[str, dict[int, _Decode]] = {bus: {} for bus in plan.buses}
+        for m in plan.messages:
+            self._decoders[m.bus][m.id] = _compiled(m, self.memory, self.counts)
+        self._answers: dict[tuple[str, int], list[tuple[PlanMessage, _Decode]]] = {}
         for a in plan.answers:
-            self._answers[a.bus].setdefault(a.id, []).append((a, _compiled(a, self.memory, bad=False)))
-        self._open: dict[tuple[str, int], Reassembly] = {}
+            self._answers.setdefault((a.bus, a.id), []).append((a, _compiled(a, self.memory, self.counts)))
+        for bus, id_ in self._answers:
+            self._decoders[bus].setdefault(id_, self._listener(bus, id_))
 
     def decode(self, bus: str, id_: int, data: bytes, t_ns: int) -> list[Pair]:
         """The values of a frame; none for a frame that the map does not know, is too short or only a repetition."""
         self.counts.frames += 1
-        known = self._by_id[bus].get(id_)
-        if known is None:
-            return self._part_of_answer(bus, id_, data) if id_ in self._answers[bus] else []
-        message, decode = known
-        n = message.length
-        if len(data) != n:
-            if len(data) < n:
-                self.counts.short += 1
-                return []
-            data = data[:n]
-        self.counts.decoded += 1
-        if message.checksum is not None and not CHECKSUMS[message.checksum].holds(id_, data):
-            self.counts.bad_checksum += 1
-            return self._bad[message.number](data)
-        if message.counter is not None and self._is_repeated(message, data, t_ns):
-            self.counts.repeated += 1
-            return []
-        for latch in message.latches:
-            self.memory.latched[latch.number] = raw_value(latch.field, data)
-        return self._counted(decode(data))
-
-    def _part_of_answer(self, bus: str, id_: int, data: bytes) -> list[Pair]:
-        self.counts.decoded += 1
-        reassembly = self._open.setdefault((bus, id_), Reassembly())
-        broken = reassembly.broken
-        payload = reassembly.feed(data)
-        self.counts.broken_answers += reassembly.broken - broken
-        return self.decode_answer(bus, id_, payload) if payload else []
+        decode = self._decoders[bus].get(id_)
+        return decode(data, t_ns) if decode else []
 
     def decode_answer(self, bus: str, id_: int, payload: bytes) -> list[Pair]:
         """The values of a whole answer on diagnostics, from its service byte on."""
-        for answer, decode in self._answers[bus].get(id_, ()):
-            if payload.startswith(answer.prefix):
-                if answer.lengths and len(payload) not in answer.lengths:
-                    self.counts.short += 1
-                    return []
-                return self._counted(decode(payload))
+        known = [x for x in self._answers.get((bus, id_), ()) if payload.startswith(x[0].prefix)]
+        for answer, decode in known:
+            if not answer.lengths or len(payload) in answer.lengths:
+                return decode(payload, 0)
+        self.counts.short += bool(known)
         return []
 
-    def _counted(self, pairs: list[Pair]) -> list[Pair]:
-        for _, value in pairs:
-            if value is INVALID:
-                self.counts.out_of_range += 1
-        return pairs
+    def _listener(self, bus: str, id_: int) -> _Decode:
+        """Takes the frames of answers on one identifier."""
+        reassembly = Reassembly()
 
-    def _is_repeated(self, message: PlanMessage, data: bytes, t_ns: int) -> bool:
-        """True where the counter stands still though no whole turn of it can have been lost in between."""
-        assert message.counter is not None
-        count = raw_value(message.counter, data)
-        modulo = 1 << message.counter.length
-        last = self.memory.counters.get(message.number)
-        self.memory.counters[message.number] = (count, t_ns)
-        if last is None:
-            return False
-        if count == last[0] and (not message.cycle_ns or t_ns - last[1] < (modulo - 1) * message.cycle_ns):
-            return True
-        self.counts.lost += (count - last[0] - 1) % modulo
-        return False
+        def listen(data: bytes, _t_ns: int) -> list[Pair]:
+            self.counts.decoded += 1
+            broken = reassembly.broken
+            payload = reassembly.feed(data)
+            self.counts.broken_answers += reassembly.broken - broken
+            return self.decode_answer(bus, id_, payload) if payload else []
+
+        return listen
 
 
 class _Memory:
     """What one frame leaves for the next."""
 
     def __init__(self, plan: Plan) -> None:
-        self.counters: dict[int, tuple[int, int]] = {}
         self.latched: list[int | None] = [None] * plan.latches
         self.arrays = [_Gathering(a.elements) for a in plan.arrays]
 
@@ -168,24 +132,22 @@ def as_float(raw: int, length: int) -> float:
     return value
 
 
-_Decode = Callable[[bytes], list[Pair]]
+_Decode = Callable[[bytes, int], list[Pair]]
 
 
-def _compiled(message: PlanMessage, memory: _Memory, *, bad: bool) -> _Decode:
-    """A function of the payload, written out for this message; `bad`: every value it would have had is INVALID."""
+def _compiled(message: PlanMessage, memory: _Memory, counts: Counts) -> _Decode:
+    """A function of payload and time, written out for this message."""
     names: dict[str, Any] = {
-        "INVALID": INVALID,
-        "L": memory.latched,
-        "A": memory.arrays,
-        "whole": whole,
-        "as_float": as_float,
-    }
-    lines = ["def decode(d):", " out = []"]
+        "INVALID": INVALID, "C": counts, "L": memory.latched, "A": memory.arrays, "whole": whole, "as_float": as_float,
+        "from_bytes": int.from_bytes,
+    }  # fmt: skip
     writer = _Writer(message, names)
-    for n, row in enumerate(message.rows):
-        lines += writer.row(n, row, bad)
-    text = "\n".join([*lines[:1], *writer.words(), *lines[1:], " return out"])
-    exec(compile(text, f"<plan of {message.name}>", "exec"), names)
+    rows = [line for n, row in enumerate(message.rows) for line in writer.row(n, row, bad=False)]
+    lines = [*writer.checks(), *writer.words(), " out = []", *rows, " return out"]
+    if message.checksum:
+        failed = [line for n, row in enumerate(message.rows) for line in writer.row(n, row, bad=True)]
+        lines += ["def failed(d):", *writer.words(), " out = []", *failed, " return out"]
+    exec(compile("\n".join(["def decode(d, t):", *lines]), f"<plan of {message.name}>", "exec"), names)
     decode: _Decode = names["decode"]
     return decode
 
@@ -198,7 +160,36 @@ class _Writer:
         self.orders: set[str] = set()
 
     def words(self) -> list[str]:
-        return [f" {o[0]} = int.from_bytes(d, '{o}')" for o in sorted(self.orders)]
+        return [f" {o[0]} = from_bytes(d, '{o}')" for o in sorted(self.orders)]
+
+    def checks(self) -> list[str]:
+        """Lines that judge the payload as a whole and keep what other messages wait for."""
+        m = self.message
+        if m.prefix:
+            return []
+        lines = [f" if len(d) != {m.length}:", f"  if len(d) < {m.length}:", "   C.short += 1", "   return []",
+                 f"  d = d[:{m.length}]", " C.decoded += 1"]  # fmt: skip
+        if m.checksum:
+            self.names |= checks.terms(m.checksum, m.length)
+            right = checks.expression(m.checksum, m.id, m.length)
+            lines += [f" if {right}:", "  C.bad_checksum += 1", "  return failed(d)"]
+        if m.counter is not None:
+            lines += self.count(m.counter, m.cycle_ns)
+        self.names["raw_value"] = raw_value
+        for latch in m.latches:
+            self.names[f"X{latch.number}"] = latch.field
+            lines.append(f" L[{latch.number}] = raw_value(X{latch.number}, d)")
+        return lines
+
+    def count(self, counter: Field, cycle_ns: int) -> list[str]:
+        """The counter: standing still while no whole turn of it can have been lost in between is a repetition."""
+        turn = 1 << counter.length
+        self.names |= {"K": [-1, 0], "raw_value": raw_value, "counter": counter}
+        raw = self.raw(counter) if counter.size == 1 else "raw_value(counter, d)"
+        still = "c == K[0]" + (f" and t - K[1] < {(turn - 1) * cycle_ns}" if cycle_ns else "")
+        return [f" c = {raw}", f" if {still}:", "  K[1] = t", "  C.repeated += 1", "  return []",
+                f" if c != K[0] + 1 & {turn - 1} and K[0] >= 0: C.lost += (c - K[0] - 1) & {turn - 1}",
+                " K[0] = c", " K[1] = t"]  # fmt: skip
 
     def row(self, n: int, row: PlanRow, bad: bool) -> list[str]:
         when = [self.test(f"W{n}_{k}", t) for k, t in enumerate(row.when)]
@@ -246,7 +237,7 @@ class _Writer:
             beyond = [f"v < lo{n}"] * (row.low > -math.inf) + [f"v > hi{n}"] * (row.high < math.inf)
             beyond += ["v - v != 0"] * row.field.is_float  # infinite
             if beyond:
-                lines.append(f"if {' or '.join(beyond)}: v = INVALID")
+                lines += [f"if {' or '.join(beyond)}:", " v = INVALID", " C.out_of_range += 1"]
         return ([f"if {test}: v = None", "else:", *(" " + x for x in lines)]) if test else lines
 
     def give(self, row: PlanRow, value: str) -> list[str]:

@@ -210,13 +210,15 @@ def samples_of(column: Column) -> list[Sample]:
 
 
 def _raws(row: PlanRow) -> list[Any]:
-    """Raw values worth trying: the ends, the middle, what a table names."""
+    """Raw values worth trying: the ends, the middle, what a table names; only such as the conditions of the row allow."""
     if row.field.is_float:
         return [0.0, 1.0, -1.5, 100.25]
     low, high = row.field.raws
     spread = {low + (high - low) * k // 7 for k in range(8)} | {low, low + 1, high - 1, high, 0, 1}
     named = sorted(row.table)[:64] if row.table is not None else []
-    return sorted({raw for raw in (*spread, *named) if low <= raw <= high})
+    own = [test.ranges for test in row.when if test.field == row.field]
+    tried = {raw for raw in (*spread, *named) if low <= raw <= high}
+    return sorted(raw for raw in tried if all(any(a <= raw <= b for a, b in ranges) for ranges in own))
 
 
 def _frames(sent: list[tuple[str, int, bytes, int]], buses: tuple[str, ...]) -> Frames:

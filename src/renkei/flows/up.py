@@ -1,0 +1,245 @@
+"""Brings cars up: sources feed the broker from threads of their own, the event loop owns it, doors let others in."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from renkei.broker import Broker
+from renkei.can.frame_engine import FrameEngine, Pair
+from renkei.can.frames import Frames
+from renkei.can.logs import open_log
+from renkei.can.plan import Plan
+from renkei.catalogue import Catalogue
+from renkei.doors.dashboard.door import DashboardDoor
+from renkei.doors.kuksa.door import KuksaDoor
+from renkei.errors import InputError, RenkeiError
+from renkei.flows.buses import Buses
+from renkei.flows.plans import plan_of
+from renkei.samples import INVALID
+from renkei.vehicle import Vehicle
+from renkei.vocabulary import Vocabulary, builtin
+
+TICK_S = 0.01
+LONGEST_GAP_S = 5.0
+"""Silences in a recording are shortened to this."""
+_IN_FLIGHT = 8
+
+Updates = list[tuple[int, Any, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Cars:
+    """What is up: the port of each vehicle, the port of the dashboard, the broker."""
+
+    broker: Broker
+    ports: Mapping[str, int]
+    http_port: int | None
+
+
+class Replay:
+    """A recording, played at its recorded pace (times `speed`) in a thread of its own.
+
+    Frames go through the per-frame engine; values come out in batches, `publish`ed every TICK_S. The time of a sample
+    is the recorded one where the log has it since 1970; else, and when looping, the moment of the replay.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        log: Path,
+        publish: Callable[[Updates], None],
+        *,
+        speed: float = 1.0,
+        loop: bool = False,
+        failed: Callable[[RenkeiError], None],
+    ) -> None:
+        self._plan, self._log, self._publish, self._speed, self._loop = plan, log, publish, speed, loop
+        self._failed = failed
+        self._stop = threading.Event()
+        self._open = open_log(log)  # what cannot be read is said before anything is up
+        self._thread = threading.Thread(target=self._run, name=f"replay of {log.name}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    @property
+    def is_over(self) -> bool:
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self._play()
+                if not self._loop:
+                    return
+                self._open = open_log(self._log)
+        except RenkeiError as e:
+            self._failed(e)
+
+    def _play(self) -> None:
+        engine, buses, clock = FrameEngine(self._plan), Buses(self._plan, {}), _Clock(self._speed)
+        recorded = self._open.time_base == "utc" and not self._loop
+        for frames in self._open.blocks(1 << 14):
+            carried = buses.of(frames)
+            for part in self._due(frames, clock):
+                updates = self._decoded(engine, frames, carried, part, recorded)
+                if updates:
+                    self._publish(updates)
+                if self._stop.is_set():
+                    return
+
+    def _due(self, frames: Frames, clock: _Clock) -> Iterator[Any]:
+        """Places in the block in the order of time, as they fall due."""
+        order = np.argsort(frames.t, kind="stable")
+        due = clock.due(frames.t[order])
+        at = 0
+        while at < len(order):
+            wait = due[at] - time.monotonic()
+            if wait > 0 and self._stop.wait(wait):
+                return
+            end = int(np.searchsorted(due, time.monotonic() + TICK_S))
+            yield order[at : max(end, at + 1)]
+            at = max(end, at + 1)
+
+    def _decoded(
+        self, engine: FrameEngine, frames: Frames, carried: Sequence[Sequence[str]], places: Any, recorded: bool
+    ) -> Updates:
+        updates: Updates = []
+        now = time.time_ns()
+        for i in places.tolist():
+            t, data = int(frames.t[i]), frames.data[i, : frames.length[i]].tobytes()
+            pairs: list[Pair] = []
+            for bus in carried[frames.channel[i]]:
+                pairs = engine.decode(bus, int(frames.id[i]), data, t)
+                if pairs:
+                    break
+            updates += [(index, value, t if recorded else now) for index, value in pairs if value is not INVALID]
+        return updates
+
+
+class _Clock:
+    """When recorded times fall due: their distances kept, divided by the speed, long silences shortened."""
+
+    def __init__(self, speed: float) -> None:
+        self._speed = speed
+        self._last_ns: int | None = None
+        self._due = 0.0
+
+    def due(self, t: Any) -> Any:
+        """Seconds of the monotonic clock for sorted times in ns."""
+        if self._last_ns is None:
+            self._last_ns, self._due = int(t[0]), time.monotonic()
+        steps = np.clip(np.diff(t, prepend=self._last_ns) / 1e9, 0, LONGEST_GAP_S)
+        due = self._due + np.cumsum(steps) / self._speed
+        self._last_ns, self._due = int(t[-1]), float(due[-1])
+        return due
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A vehicle and the recording that stands for it, if any."""
+
+    vehicle: str
+    log: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class UpOptions:
+    """Ports 0 choose free ones; `http_port` None: no dashboard. `speed` times the recorded pace."""
+
+    grpc_port: int = 55555
+    http_port: int | None = 8090
+    speed: float = 1.0
+    loop: bool = False
+
+
+@asynccontextmanager
+async def up(
+    sources: Sequence[Source],
+    catalogue: Catalogue,
+    options: UpOptions,
+    vocabulary: Vocabulary | None = None,
+    failed: Callable[[RenkeiError], None] | None = None,
+) -> AsyncIterator[Cars]:
+    """Cars on their doors, for as long as the context is open. `failed` hears of a source that gave up in the middle."""
+    _judge(sources, options)
+    chosen = vocabulary or builtin()
+    vehicles = [catalogue.vehicle(s.vehicle) for s in sources]
+    broker = Broker(chosen, [v.id for v in vehicles])
+    loop = asyncio.get_running_loop()
+    replays = []
+    for source, vehicle in zip(sources, vehicles, strict=True):
+        broker.publish(vehicle.id, _attributes(vehicle, chosen))
+        if source.log is not None:
+            publish = _publisher(loop, broker, vehicle.id)
+            plan = plan_of(vehicle.map, vocabulary)
+            replay = Replay(
+                plan, source.log, publish, speed=options.speed, loop=options.loop, failed=failed or (lambda e: None)
+            )
+            replays.append(replay)
+    async with AsyncExitStack() as open_doors:
+        kuksa = KuksaDoor(broker, chosen, [v.id for v in vehicles], first_port=options.grpc_port)
+        ports = await kuksa.open()
+        open_doors.push_async_callback(kuksa.close)
+        http_port = None
+        if options.http_port is not None:
+            dashboard = DashboardDoor(
+                broker, chosen, broker.vehicles, {v.id: v.name for v in vehicles}, port=options.http_port
+            )
+            http_port = await dashboard.open()
+            open_doors.push_async_callback(dashboard.close)
+        for replay in replays:
+            replay.start()
+            open_doors.push_async_callback(asyncio.to_thread, replay.stop)
+        yield Cars(broker, ports, http_port)
+
+
+def _judge(sources: Sequence[Source], options: UpOptions) -> None:
+    if not sources:
+        raise InputError("no vehicle given")
+    twice = {s.vehicle for s in sources if [x.vehicle for x in sources].count(s.vehicle) > 1}
+    if twice:
+        raise InputError(f"--vehicle {min(twice)}: given twice")
+    if not options.speed > 0:
+        raise InputError(f"--speed: expected a number above 0, got {options.speed:g}")
+
+
+def _attributes(vehicle: Vehicle, vocabulary: Vocabulary) -> Updates:
+    """What is fixed in this car, as its first values."""
+    now = time.time_ns()
+    return [
+        (vocabulary[path].index, fact.value, now) for path, fact in vehicle.attributes.items() if path in vocabulary
+    ]
+
+
+def _publisher(loop: asyncio.AbstractEventLoop, broker: Broker, vehicle: str) -> Callable[[Updates], None]:
+    """Hands batches to the event loop; waits where it lags behind, so that no queue grows."""
+    room = threading.Semaphore(_IN_FLIGHT)
+
+    def deliver(updates: Updates) -> None:
+        broker.publish(vehicle, updates)
+        room.release()
+
+    def publish(updates: Updates) -> None:
+        while not room.acquire(timeout=0.5):
+            if loop.is_closed():
+                return
+        try:
+            loop.call_soon_threadsafe(deliver, updates)
+        except RuntimeError:  # the loop closed between the two lines
+            return
+
+    return publish
