@@ -44,10 +44,8 @@ def _line(b, i, opt, state, names, t, channel, id, length, data):
     if j == i + 1 or b[j] != 41:
         return np.int64(scan.BAD_TIME), i
     i = scan.blanks(b, j + 1)
-    c, j = scan.channel_of(b, i, names, state)
-    if c < 0:
-        return c, i
-    i = scan.blanks(b, j)
+    name = i
+    i = scan.blanks(b, scan.word_end(b, i))
     number, j = scan.hexadecimal(b, i)
     digits = j - i
     if b[j] != HASH or (digits != 8 and (digits == 0 or digits > 3)) or number > 0x3FFF_FFFF:
@@ -61,6 +59,10 @@ def _line(b, i, opt, state, names, t, channel, id, length, data):
         return count, i
     if count > 64:
         return count >> 8, i
+    # Last, so that a line that cannot be read adds no channel.
+    c, _ = scan.channel_of(b, name, names, state)
+    if c < 0:
+        return c, i
     scan.put(n, ns + opt[scan.OPT_SHIFT], c, number, digits == 8, count, t, channel, id, length)
     return np.int64(scan.FRAME), i
 

@@ -28,7 +28,7 @@ SPACE, COMMA, TAB = 32, 44, 9
 
 # The columns of the line being read, kept in `state`.
 ROW_NS, ROW_ID, ROW_DIGITS, ROW_EXTENDED = scan.STATE_OWN, scan.STATE_OWN + 1, scan.STATE_OWN + 2, scan.STATE_OWN + 3
-ROW_CHANNEL, ROW_LENGTH = scan.STATE_OWN + 4, scan.STATE_OWN + 5
+ROW_BUS, ROW_LENGTH = scan.STATE_OWN + 4, scan.STATE_OWN + 5  # where the bus is named, -1 for nowhere; bytes
 ROW_KIND = scan.STATE_OWN + 6  # 1 data, 2 CAN FD, 0 something else
 ROW_CLOCK = scan.STATE_OWN + 7  # 1 where the time is a time of day
 DAY_NS = 86_400_000_000_000
@@ -109,7 +109,7 @@ def _truth(b, i, end):
 
 @compiled
 def _kind(b, i):
-    """1 for a data frame, 2 for CAN FD, 0 for status, error and remote rows, by the first two letters."""
+    """1 for a data frame, 2 for CAN FD, 0 for status, error and remote rows, -1 for else, by the first two letters."""
     first, second = b[i] | 32, b[i + 1] | 32
     if second == 120 and (first == 114 or first == 116):  # Rx, Tx
         return 1
@@ -117,7 +117,11 @@ def _kind(b, i):
         return 1
     if (first == 102 and (second == 100 or second == 98 or second == 101)) or (first == 98 and second == 105):
         return 2  # FD, FB, FE, BI
-    return 0
+    if (first == 114 and (second == 114 or second == 101)) or (first == 115 and second == 116):  # RR, Remote, ST
+        return 0
+    if first == 101 and (second == 114 or second == 99 or second == 118):  # ER, Error, EC, EV
+        return 0
+    return 0 if first == 119 and second == 97 else -1  # Warng
 
 
 @compiled
@@ -142,7 +146,7 @@ def _base64(b, i, data, n, want):
 @compiled
 def _not_a_frame(b, start, opt, state, verdict):
     """`verdict`, or COMMENT where a line that begins at `start` is a header, a comment or talk, and no damage."""
-    if b[start] == 59 or b[start] == 35 or (b[start] == 47 and b[start + 1] == 47):  # ; # //
+    if b[start] == 59 or b[start] == 35 or b[start] == 42 or (b[start] == 47 and b[start + 1] == 47):  # ; # * //
         return np.int64(scan.COMMENT)
     chatter = (opt[OPT_CHATTER] == 1 or state[scan.STATE_SEEN] == 0) and (b[start] < 48 or b[start] > 57)
     return np.int64(scan.COMMENT if chatter else verdict)
@@ -184,10 +188,10 @@ def _length(b, i, code, separator, state):
 @compiled
 def _payload(b, i, code, separator, state, data):
     n, count = state[scan.STATE_FRAMES], state[ROW_LENGTH]
-    if (b[i] | 32) == 114:  # RTR, where the bytes would stand
-        return np.int64(scan.IGNORED), i
     if code == BASE64:
         return _base64(b, i, data, n, count)
+    if (b[i] | 32) == 114:  # RTR, where the bytes would stand
+        return np.int64(scan.IGNORED), i
     return scan.separated_bytes(b, i, data, n, count, COMMA if separator == COMMA and code == DATA else SPACE)
 
 
@@ -204,6 +208,8 @@ def _word(b, i, code, separator, state):
         return np.int64(scan.FRAME if state[ROW_EXTENDED] >= 0 else scan.BAD_FLAG), end
     if code == KIND:
         state[ROW_KIND] = _kind(b, i)
+        if state[ROW_KIND] < 0:
+            return np.int64(scan.BAD_FLAG), i
         return np.int64(scan.FRAME if state[ROW_KIND] else scan.IGNORED), end
     if code == REMOTE and _truth(b, i, end) == 1:
         return np.int64(scan.IGNORED), end
@@ -211,7 +217,7 @@ def _word(b, i, code, separator, state):
 
 
 @compiled
-def _field(b, i, code, opt, state, names, data):
+def _field(b, i, code, opt, state, data):
     """One column, read into `state`: (FRAME or a verdict on the line, position)."""
     separator = opt[OPT_SEPARATOR]
     if code in (TIME, CLOCK):
@@ -219,8 +225,8 @@ def _field(b, i, code, opt, state, names, data):
     if code == IDENTIFIER:
         return _identifier(b, i, separator, state)
     if code == BUS:
-        state[ROW_CHANNEL], end = scan.channel_of(b, i, names, state)
-        return np.int64(scan.FRAME if state[ROW_CHANNEL] >= 0 else state[ROW_CHANNEL]), end
+        state[ROW_BUS] = i
+        return np.int64(scan.FRAME), _field_end(b, i, separator)
     if code in (LENGTH, LENGTH_CODE):
         return _length(b, i, code, separator, state)
     if code in (DATA, PAIRS, BASE64):
@@ -250,7 +256,7 @@ def _to_field(b, i, code, opt, state):
 
 
 @compiled
-def _take(i, opt, state, names, t, channel, id, length):
+def _take(b, i, opt, state, names, t, channel, id, length):
     """The row that `state` holds becomes a frame: (FRAME or a verdict, position)."""
     number, rule = state[ROW_ID], opt[OPT_ID_RULE]
     extended = state[ROW_EXTENDED] == 1
@@ -260,9 +266,11 @@ def _take(i, opt, state, names, t, channel, id, length):
         extended = state[ROW_DIGITS] > 4
     if not extended and number > 0x7FF:
         return np.int64(scan.BAD_ID), i
-    ns, c = state[ROW_NS], state[ROW_CHANNEL]
+    ns, bus = state[ROW_NS], state[ROW_BUS]
+    # Only now, so that a line that cannot be read adds no channel.
+    c, _ = (scan.unnamed_channel(names, state), i) if bus < 0 else scan.channel_of(b, bus, names, state)
     if c < 0:
-        c = scan.unnamed_channel(names, state)
+        return c, i
     if state[ROW_CLOCK]:
         ns = _after_midnight(ns, state)
     n = state[scan.STATE_FRAMES]
@@ -276,7 +284,7 @@ def _line(b, i, opt, state, names, t, channel, id, length, data):
     i = start
     if b[start] == scan.NEWLINE:
         return np.int64(scan.COMMENT), start
-    state[ROW_CHANNEL], state[ROW_LENGTH], state[ROW_KIND], state[ROW_CLOCK] = -1, 0, 1, 0
+    state[ROW_BUS], state[ROW_LENGTH], state[ROW_KIND], state[ROW_CLOCK] = -1, 0, 1, 0
     scan.clear(data, state[scan.STATE_FRAMES])
     column = OPT_COLUMNS
     while opt[column] != 0:
@@ -285,13 +293,13 @@ def _line(b, i, opt, state, names, t, channel, id, length, data):
             verdict, i = _to_field(b, i, code, opt, state)
             if verdict != scan.FRAME:
                 return _not_a_frame(b, start, opt, state, verdict), i
-        verdict, i = _field(b, i, code, opt, state, names, data)
+        verdict, i = _field(b, i, code, opt, state, data)
         if verdict < 0:
             return _not_a_frame(b, start, opt, state, verdict), i
         if verdict != scan.FRAME:
             return verdict, i
         column += 1
-    return _take(i, opt, state, names, t, channel, id, length)
+    return _take(b, i, opt, state, names, t, channel, id, length)
 
 
 @compiled

@@ -67,6 +67,7 @@ REASONS = (
 
 MAX_CHANNELS = 250
 NEWLINE = 10
+CAN = 0x63616E  # the name of the one channel of a log that names none
 EXTENDED_FLAG = np.uint32(0x8000_0000)
 NOT_HEX = 255
 
@@ -224,12 +225,11 @@ def digit_channel(b, i, names, state):
 
 @compiled
 def unnamed_channel(names, state):
-    """The one channel of a log that names none: "can"."""
-    if state[STATE_NAMES] == 0:
-        names[0, 0] = 0x63616E
-        names[0, 1] = 0
-        state[STATE_NAMES] = 1
-    return np.int64(0)
+    """The channel of a frame for which the log names none: "can"."""
+    c = state[STATE_CHANNEL]
+    if names[c, 0] == CAN and names[c, 1] == 0:
+        return c
+    return _find_channel(np.int64(CAN), np.int64(0), names, state)
 
 
 @compiled
