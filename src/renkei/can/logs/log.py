@@ -64,7 +64,7 @@ class Log:
         Channel indices mean the same in every block. Raises LogError when the file breaks off or most of its lines
         cannot be read, after having yielded what could be.
         """
-        self._pass = self._begin(frames, chunk)
+        self._pass = self._begin(max(frames, 1), chunk)
         return self._pass.blocks()
 
     @property

@@ -19,6 +19,10 @@ from renkei.errors import LogError
 
 LONGEST_LINE = 1 << 20
 SHOWN = 120
+PAD = 16
+"""Bytes after the last newline of a buffer: a kernel may look a few bytes ahead of the end of a line."""
+
+LEAP_NS = 1_000_000_000
 BOM = b"\xef\xbb\xbf"
 
 
@@ -117,9 +121,9 @@ def options(decimals: int, shift_ns: int = 0, own: dict[int, int] | None = None)
 def sample(head: bytes, dialect: Dialect, opt: NDArray[np.int64], frames: int = 4096) -> Frames:
     """The first frames among the whole lines of a log's head."""
     lines = _translated(_without_bom(head), dialect)
-    buffer = bytearray(lines[: lines.rfind(b"\n") + 1] or lines + b"\n")
+    whole = lines[: lines.rfind(b"\n") + 1] or lines + b"\n"
     scanner = Scanner(dialect.kernel, opt, frames)
-    for block in scanner.scan(buffer, len(buffer)):
+    for block in scanner.scan(bytearray(whole + bytes(PAD)), len(whole)):
         return block
     for block in scanner.flush():
         return block
@@ -140,7 +144,8 @@ class TextPass:
     def __init__(self, path: Path, dialect: Dialect, opt: NDArray[np.int64], frames: int, chunk: int) -> None:
         self.path, self._dialect, self._chunk = path, dialect, max(chunk, 16)
         self.scanner = Scanner(dialect.kernel, opt, frames)
-        self.position = 0
+        self.position = self._leaps = 0
+        self._last_t: int | None = None
 
     @property
     def skipped(self) -> int:
@@ -157,9 +162,26 @@ class TextPass:
     @property
     def noticed(self) -> tuple[str, ...]:
         wraps = int(self.scanner.state[scan.STATE_WRAPS])
-        return (f"the clock passed midnight {wraps} times: a day was added each time",) if wraps else ()
+        said = []
+        if wraps:
+            said.append(f"the clock passed midnight {wraps} times: a day was added each time")
+        if self._leaps:
+            said.append(f"times step back by more than 1 s at {self._leaps} places: kept as written")
+        return tuple(said)
 
     def blocks(self) -> Iterator[Frames]:
+        for block in self._blocks():
+            self._count_leaps(block.t)
+            yield block
+
+    def _count_leaps(self, t: NDArray[np.int64]) -> None:
+        """Steps back that no shuffling of buses explains: the logger restarted or its clock wrapped."""
+        if self._last_t is not None and int(t[0]) < self._last_t - LEAP_NS:
+            self._leaps += 1
+        self._leaps += int(np.count_nonzero(t[1:] < t[:-1] - LEAP_NS))
+        self._last_t = int(t[-1])
+
+    def _blocks(self) -> Iterator[Frames]:
         with Source(self.path) as source:
             try:
                 for buffer, stop in self._whole_lines(source):
@@ -173,9 +195,9 @@ class TextPass:
 
     def _whole_lines(self, source: Source) -> Iterator[tuple[bytearray, int]]:
         """(buffer, end of its last whole line), over and over; the incomplete last line is carried over."""
-        buffer, carried = bytearray(self._chunk + 1), 0
+        buffer, carried = bytearray(self._chunk + PAD), 0
         while True:
-            got = source.fill(memoryview(buffer)[carried:-1])
+            got = source.fill(memoryview(buffer)[carried:-PAD])
             self.position = source.position
             filled = carried + got
             if source.unpacked == got:
@@ -191,14 +213,14 @@ class TextPass:
             if stop:
                 yield buffer, stop
             carried = filled - stop
-            if carried == len(buffer) - 1:
+            if carried == len(buffer) - PAD:
                 buffer = self._grown(buffer)
             else:
                 buffer[:carried] = buffer[stop:filled]
 
     def _grown(self, buffer: bytearray) -> bytearray:
         """A buffer twice as long, for a line longer than the buffer."""
-        if len(buffer) > max(LONGEST_LINE, self._chunk):
+        if len(buffer) > max(LONGEST_LINE, self._chunk) + PAD:
             line = int(self.scanner.state[scan.STATE_LINE]) + 1
             raise LogError(f"{self.path}: line {line} is longer than {LONGEST_LINE} bytes, so this is no text log")
         return buffer + bytearray(len(buffer))

@@ -25,7 +25,9 @@ def _payload(b, i, data, n):
         return np.int64(scan.IGNORED) << 8, i
     scan.clear(data, n)
     count, i = scan.byte_pairs(b, i, data, n, most)
-    if b[i] == 95 and count == 8:  # _9 to _F: the raw length code of an 8-byte frame (candump -8)
+    if (
+        count == 8 and b[i] == 95 and scan.HEX[b[i + 1]] != scan.NOT_HEX
+    ):  # _9 to _F: the raw length code of an 8-byte frame (candump -8)
         i += 2
     if 0 <= count <= 64 and b[i] > 32:
         return np.int64(scan.BAD_DATA), i
