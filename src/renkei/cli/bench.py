@@ -1,8 +1,45 @@
-"""renkei bench."""
+"""renkei bench: how fast this machine is at what renkei does."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
+from renkei.cli import say
 
-def add_to(app: typer.Typer) -> None: ...
+benches = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Measure speed on this machine.\n\nExample: renkei bench decode drive.log --vehicle nissan/leaf-aze0",
+)
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(benches, name="bench")
+
+
+@benches.callback()
+def group() -> None:
+    """Keeps `decode` a command of the group while it is the only one."""
+
+
+@benches.command()
+def decode(
+    log: Annotated[Path, typer.Argument(metavar="LOG", help="A CAN recording.")],
+    vehicle: Annotated[str, typer.Option(metavar="ID", help="The car it is from.")],
+    data: say.Data = None,
+    json: say.AsJson = False,
+) -> None:
+    """Measure decoding: text to columns in memory, the columnar engine alone, the engine for live frames.
+
+    Example: renkei bench decode drive.log --vehicle nissan/leaf-aze0 --json
+    """
+    from renkei.catalogue import Catalogue
+    from renkei.flows.bench import decode_speed
+
+    figures = decode_speed(log, vehicle, Catalogue(data or []))
+    if json:
+        return say.as_json(figures)
+    say.table(["figure", "value"], [[k, f"{v:,}" if isinstance(v, int) else v] for k, v in figures.items()])
