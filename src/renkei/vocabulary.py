@@ -14,13 +14,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
+from itertools import takewhile
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from renkei.errors import UnknownName, ValueRefused, VocabularyError
+from renkei.errors import InputError, UnknownName, ValueRefused, VocabularyError
 
-Value = bool | int | float | str | list[Any]
+Scalar = bool | int | float | str
+Value = Scalar | list[Any]
 """A value of a Signal: a scalar, or a list for the datatypes that end in []."""
 
 KINDS = ("sensor", "actuator", "attribute")
@@ -44,7 +46,7 @@ class Signal:
     minimum: float | None = None
     maximum: float | None = None
     allowed: tuple[Any, ...] | None = None
-    default: Any = None
+    default: Scalar | tuple[Scalar, ...] | None = None
     pattern: str | None = None
     description: str = ""
 
@@ -170,21 +172,38 @@ class Vocabulary:
         return self._by_path.get(path)
 
     def branch(self, pattern: str) -> list[Signal]:
-        """Signals under a path: the leaf itself or all below it; `*` stands for one level, `**` for any number.
+        """Signals of a path, the leaf or all below it, or of a pattern; an empty one gives all, no match an empty list.
 
-        An empty pattern gives all. Nothing found gives an empty list.
+        `*` stands for one level and `**` for any number; a pattern names leaves, so that `X.*` gives those directly
+        below X and `X.**` all. Raises InputError for a pattern that is malformed.
         """
-        if not pattern or pattern == "**":
-            return list(self.signals)
-        if "*" not in pattern:
+        steps = pattern.split(".") if pattern else ["**"]
+        if not all(step in ("*", "**") or (step and "*" not in step) for step in steps):
+            raise InputError(f"{pattern}: expected levels joined by '.', each a name, * or **")
+        fixed = list(takewhile(lambda step: "*" not in step, steps))
+        start = ".".join(fixed)
+        if len(fixed) == len(steps):
             leaf = self._by_path.get(pattern)
-            return [leaf] if leaf else [s for s in self.signals if s.path.startswith(pattern + ".")]
-        steps = [
-            r"(?:[^.]+\.)*" if p == "**" else re.escape(p).replace(r"\*", "[^.]*") + r"\." for p in pattern.split(".")
-        ]
-        end = "" if pattern.endswith("**") else r"(?:[^.]+\.)*"
-        found = re.compile("".join(steps) + end)
-        return [s for s in self.signals if found.fullmatch(s.path + ".")]
+            return [leaf] if leaf else [s for s in self.signals if s.path.startswith(start + ".")]
+        return [s for s in self.signals if s.path.startswith(start) and _fits(s.path.split("."), steps)]
+
+
+def _fits(levels: Sequence[str], steps: Sequence[str]) -> bool:
+    """True when the steps of a pattern stand for all levels of a path; takes levels × steps at most."""
+    level = step = 0
+    any_step, any_level = -1, 0  # the last ** and the first level that it does not yet stand for
+    while level < len(levels):
+        if step < len(steps) and steps[step] == "**":
+            any_step, any_level = step, level
+            step += 1
+        elif step < len(steps) and steps[step] in ("*", levels[level]):
+            level, step = level + 1, step + 1
+        elif any_step >= 0:
+            any_level += 1
+            level, step = any_level, any_step + 1
+        else:
+            return False
+    return all(left == "**" for left in steps[step:])
 
 
 @cache
@@ -206,18 +225,33 @@ def load(file: str | Path) -> Vocabulary:
     Raises VocabularyError that names the file and the leaf.
     """
     try:
-        tree = json.loads(Path(file).read_text(encoding="utf-8"))
+        tree = json.loads(Path(file).read_text(encoding="utf-8"), object_pairs_hook=_once)
     except OSError as e:
         raise VocabularyError(f"{file}: {e.strerror or e}") from e
+    except VocabularyError as e:
+        raise VocabularyError(f"{file}: {e}") from e
     except (ValueError, RecursionError) as e:
         raise VocabularyError(f"{file}: not a VSS tree in JSON: {e}") from e
     if not isinstance(tree, dict) or not all(isinstance(node, dict) for node in tree.values()):
         raise VocabularyError(f"{file}: expected a VSS tree, an object with one branch such as Vehicle")
-    signals = [s for name, node in tree.items() for s in _leaves(file, name, node)]
+    signals = [s for name, node in tree.items() for s in _leaves(file, "", name, node)]
     if not signals:
         raise VocabularyError(f"{file}: no leaf found; expected a VSS tree such as {{'Vehicle': {{'children': ...}}}}")
     known = {s.path for s in signals}
-    return Vocabulary([*signals, *(s for s in overlay() if s.path not in known)], _version(signals, str(file)))
+    try:
+        return Vocabulary([*signals, *(s for s in overlay() if s.path not in known)], _version(signals, str(file)))
+    except VocabularyError as e:
+        raise VocabularyError(f"{file}: {e}") from e
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON in which no name comes twice."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise VocabularyError(f"{twice[:200]} is defined twice")
+    return made
 
 
 def _rows(name: str) -> list[dict[str, str]]:
@@ -232,8 +266,13 @@ def _from_row(row: Mapping[str, str], description: str) -> Signal:
     allowed = number("allowed")
     return Signal(
         0, row["path"], row["type"], row["datatype"], row["unit"] or None, number("min"), number("max"),
-        tuple(allowed) if allowed is not None else None, number("default"), row["pattern"] or None, description,
+        tuple(allowed) if allowed is not None else None, _frozen(number("default")), row["pattern"] or None,
+        description,
     )  # fmt: skip
+
+
+def _frozen(default: Any) -> Any:
+    return tuple(default) if isinstance(default, list) else default
 
 
 def _instances(signal: Signal) -> list[Signal]:
@@ -245,55 +284,92 @@ def _instances(signal: Signal) -> list[Signal]:
     return [replace(signal, path=signal.path.replace(found[0], str(n))) for n in numbers]
 
 
-def _leaves(file: str | Path, path: str, node: Mapping[str, Any], depth: int = 0) -> Iterator[Signal]:
+def _leaves(file: str | Path, above: str, name: str, node: Mapping[str, Any], depth: int = 0) -> Iterator[Signal]:
+    path = above + name
     if depth > 40:
         raise VocabularyError(f"{file}: {path[:200]}: the tree is more than 40 levels deep")
+    if not re.fullmatch(r"\w+", name):
+        raise VocabularyError(f"{file}: {path[:200]}: expected a name of letters, digits and _")
     if "children" in node:
+        if not isinstance(node["children"], dict):
+            raise _wrong(file, path, "children", "an object", node["children"])
         for steps in _instance_steps(file, path, node.get("instances")):
-            for name, child in node["children"].items():
+            for child_name, child in node["children"].items():
                 if not isinstance(child, dict):
-                    raise VocabularyError(f"{file}: {path}.{name}: expected an object, got {child!r}")
-                yield from _leaves(file, f"{path}{steps}.{name}", child, depth + 1)
+                    raise _wrong(file, path, child_name, "an object", child)
+                yield from _leaves(file, f"{path}{steps}.", child_name, child, depth + 1)
     elif node.get("type") in KINDS:
         yield _from_node(file, path, node)
     elif node.get("type") != "branch":
-        raise VocabularyError(f"{file}: {path}: expected type branch, {', '.join(KINDS)}, got {node.get('type')!r}")
+        raise _wrong(file, path, "type", f"branch or one of {', '.join(KINDS)}", node.get("type"))
 
 
 def _instance_steps(file: str | Path, path: str, instances: Any) -> list[str]:
     """The path steps that `instances` of an unexpanded branch stand for; one empty step where there are none."""
     if not instances:
         return [""]
-    levels: list[Any] = [instances] if isinstance(instances, str) else list(instances)
+    levels: list[Any] = instances if isinstance(instances, list) else [instances]
     if all(isinstance(x, str) and "[" not in x for x in levels):
         levels = [levels]
     steps = [""]
     for level in levels:
-        names: Sequence[str]
-        if isinstance(level, list):
-            names = level
-        elif found := re.fullmatch(r"(\w+)\[(\d+),(\d+)\]", str(level)):
-            names = [f"{found[1]}{n}" for n in range(int(found[2]), int(found[3]) + 1)]
-        else:
-            raise VocabularyError(f"{file}: {path}: instances: expected names or Row[1,2], got {level!r}")
+        names = _instance_names(level)
+        if not names or len(steps) * len(names) > _MOST_INSTANCES:
+            raise _wrong(file, path, "instances", f"names or Row[1,2], {_MOST_INSTANCES} at most", level)
         steps = [f"{s}.{n}" for s in steps for n in names]
     return steps
 
 
+_MOST_INSTANCES = 10_000
+
+
+def _instance_names(level: Any) -> Sequence[str]:
+    """The names that one level of `instances` gives, at most a few too many; none when it is malformed."""
+    if isinstance(level, list):
+        return level if all(isinstance(name, str) and re.fullmatch(r"\w+", name) for name in level) else []
+    found = re.fullmatch(r"(\w+)\[(\d{1,9}),(\d{1,9})\]", str(level))
+    if not found:
+        return []
+    first = int(found[2])
+    return [f"{found[1]}{n}" for n in range(first, min(int(found[3]), first + _MOST_INSTANCES) + 1)]
+
+
 def _from_node(file: str | Path, path: str, node: Mapping[str, Any]) -> Signal:
-    datatype = str(node.get("datatype"))
-    if datatype.removesuffix("[]") not in DATATYPES:
-        raise VocabularyError(
-            f"{file}: {path}: datatype: expected one of {', '.join(sorted(DATATYPES))}, got {datatype!r}"
-        )
+    datatype, allowed, default = node.get("datatype"), node.get("allowed"), node.get("default")
+    if not isinstance(datatype, str) or datatype.removesuffix("[]") not in DATATYPES:
+        raise _wrong(file, path, "datatype", f"one of {', '.join(sorted(DATATYPES))}", datatype)
     for key in ("min", "max"):
-        if not isinstance(node.get(key), int | float | None):
-            raise VocabularyError(f"{file}: {path}: {key}: expected a number, got {node[key]!r}")
-    allowed = node.get("allowed")
+        if node.get(key) is not None and not _is_number(node[key]):
+            raise _wrong(file, path, key, "a number", node[key])
+    for key in ("unit", "pattern", "description"):
+        if not isinstance(node.get(key), str | None):
+            raise _wrong(file, path, key, "a text", node[key])
+    if not _is_pattern(node.get("pattern")):
+        raise _wrong(file, path, "pattern", "a regular expression", node["pattern"])
+    if allowed is not None and not (isinstance(allowed, list) and all(isinstance(v, Scalar) for v in allowed)):
+        raise _wrong(file, path, "allowed", "a list of values", allowed)
+    if not all(isinstance(v, Scalar | None) for v in (default if isinstance(default, list) else [default])):
+        raise _wrong(file, path, "default", "a value or a list of values", default)
     return Signal(
         0, path, node["type"], datatype, node.get("unit"), node.get("min"), node.get("max"),
-        tuple(allowed) if allowed else None, node.get("default"), node.get("pattern"), str(node.get("description", "")),
+        tuple(allowed) if allowed else None, _frozen(default), node.get("pattern"), node.get("description") or "",
     )  # fmt: skip
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
+
+
+def _is_pattern(text: str | None) -> bool:
+    try:
+        re.compile(text or "")
+    except (re.error, OverflowError, RecursionError):
+        return False
+    return True
+
+
+def _wrong(file: str | Path, path: str, key: str, expected: str, got: object) -> VocabularyError:
+    return VocabularyError(f"{file}: {path[:200]}: {key}: expected {expected}, got {repr(got)[:100]}")
 
 
 def _version(signals: Iterable[Signal], otherwise: str) -> str:

@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 from renkei.broker import Broker, Changes, Watcher
 from renkei.doors.kuksa.metadata import v2_metadata
 from renkei.doors.kuksa.wire import Encoder
-from renkei.errors import UnknownName
+from renkei.errors import InputError, UnknownName
 from renkei.vocabulary import Signal, Vocabulary
 
 VEHICLE_KEY = "renkei-vehicle"
@@ -77,6 +77,16 @@ class House:
                     raise StatusError(NOT_FOUND, str(unknown))
                 return str(value)
         return default
+
+
+def signals_of(vocabulary: Vocabulary, path: str, malformed: str) -> list[Signal]:
+    """Signals of a path, branch or pattern; `""` in quotes stands for all. Raises StatusError, with that text if so."""
+    if len(path) > PATH_LENGTH:
+        raise StatusError(INVALID, "The provided path is too long")
+    try:
+        return vocabulary.branch("" if path == '""' else path)
+    except InputError:
+        raise StatusError(INVALID, malformed) from None
 
 
 def signal_at(vocabulary: Vocabulary, path: str) -> Signal:

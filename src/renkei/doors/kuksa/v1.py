@@ -13,9 +13,18 @@ from typing import Any
 import grpc
 
 from renkei.broker import Changes, Watcher
-from renkei.doors.kuksa.calls import INVALID, NOT_FOUND, PATH_LENGTH, House, StatusError, Stream, stream, unary
+from renkei.doors.kuksa.calls import (
+    INVALID,
+    NOT_FOUND,
+    PATH_LENGTH,
+    House,
+    StatusError,
+    Stream,
+    signals_of,
+    stream,
+    unary,
+)
 from renkei.doors.kuksa.metadata import v1_metadata
-from renkei.doors.kuksa.patterns import matching
 from renkei.doors.kuksa.schema import V1
 from renkei.doors.kuksa.wire import field, varint
 from renkei.vocabulary import Signal
@@ -56,14 +65,10 @@ def _fields(view: int, fields: Iterable[int]) -> frozenset[int]:
 
 def _signals(house: House, path: str) -> list[Signal]:
     """Signals of a path, branch or pattern; raises StatusError with the texts of v1."""
-    if len(path) > PATH_LENGTH:
-        raise StatusError(INVALID, "The provided path is too long")
-    signals = matching(house.vocabulary, path)
-    if signals is None:
-        raise StatusError(INVALID, "Bad Wildcard Pattern Request")
+    signals = signals_of(house.vocabulary, path, "Bad Wildcard Pattern Request")
     # v1 takes what a pattern names for a branch when it names no leaf.
     if not signals and "*" in path and not path.startswith("**") and not path.endswith(".**"):
-        signals = matching(house.vocabulary, path + ".**")
+        signals = house.vocabulary.branch(path + ".**")
     if not signals:
         raise StatusError(NOT_FOUND, "No entries found for the provided path")
     return signals

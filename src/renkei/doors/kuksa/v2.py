@@ -12,15 +12,14 @@ from renkei.doors.kuksa.calls import (
     BUFFER_SIZE,
     INVALID,
     NOT_FOUND,
-    PATH_LENGTH,
     House,
     StatusError,
     Stream,
     signal_at,
+    signals_of,
     stream,
     unary,
 )
-from renkei.doors.kuksa.patterns import matching
 from renkei.doors.kuksa.schema import FIELDS, V2
 from renkei.doors.kuksa.wire import field, repeated, value_of
 from renkei.errors import ValueRefused
@@ -76,11 +75,7 @@ def _get_values(house: House, vehicle: str, request: Any) -> bytes:
 
 
 def _list_metadata(house: House, _vehicle: str, request: Any) -> bytes:
-    if len(request.root) > PATH_LENGTH:
-        raise StatusError(INVALID, "The provided path is too long")
-    signals = matching(house.vocabulary, request.root)
-    if signals is None:
-        raise StatusError(INVALID, "Invalid Pattern Argument")
+    signals = signals_of(house.vocabulary, request.root, "Invalid Pattern Argument")
     if not signals:
         raise StatusError(NOT_FOUND, "Specified root branch does not exist")
     return repeated(1, [house.metadata[s.index] for s in signals])
