@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from renkei.cli import say
+
+if TYPE_CHECKING:
+    from renkei.can.dbc import Database
 
 
 def add_to(app: typer.Typer) -> None:
@@ -29,24 +32,29 @@ def dbc(
 
     read = [load(file) for file in files]
     if json:
-        say.as_json(
-            [
-                {"file": d.file, "messages": len(d.messages), "signals": sum(len(m.signals) for m in d.messages.values()),
-                 "repairs": [r._asdict() for r in d.repairs]}
-                for d in read
-            ]
-        )  # fmt: skip
+        say.as_json([_plain(d) for d in read])
     else:
         for d in read:
             for repair in d.repairs:
                 print(f"{d.file}:{repair.line}: {repair.action}: {repair.what}")
-            signals = sum(len(m.signals) for m in d.messages.values())
-            print(
-                f"{d.file}: {say.several(len(d.messages), 'message')}, {say.several(signals, 'signal')}, "
-                f"{say.several(len(d.repairs), 'repair')}"
-            )
+            parts = {"message": len(d.messages), "signal": _signals(d), "repair": len(d.repairs)}
+            print(f"{d.file}: " + ", ".join(say.several(n, what) for what, n in parts.items()))
     if any(d.repairs for d in read):
         raise typer.Exit(1)
+
+
+def _signals(database: Database) -> int:
+    return sum(len(message.signals) for message in database.messages.values())
+
+
+def _plain(database: Database) -> dict[str, object]:
+    repairs = [repair._asdict() for repair in database.repairs]
+    return {
+        "file": database.file,
+        "messages": len(database.messages),
+        "signals": _signals(database),
+        "repairs": repairs,
+    }
 
 
 def import_(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +57,7 @@ def _columns_of_blocks(blocks: list[Frames], plan: Plan) -> list[Column]:
 
 
 def _live_speed(blocks: list[Frames], plan: Plan, runs: int) -> float:
-    buses, singles = Buses(plan, {}), []
-    for frames in blocks:
-        carried = buses.of(frames)
-        for i in range(min(len(frames), LIVE_FRAMES - len(singles))):
-            data = frames.data[i, : frames.length[i]].tobytes()
-            for bus in carried[frames.channel[i]][:1]:
-                singles.append((bus, int(frames.id[i]), data, int(frames.t[i])))
+    singles = [frame for frames in blocks[:1] for frame in _single_frames(frames, plan)][:LIVE_FRAMES]
 
     def decode_all() -> None:
         decode = FrameEngine(plan).decode
@@ -71,6 +65,13 @@ def _live_speed(blocks: list[Frames], plan: Plan, runs: int) -> float:
             decode(bus, id_, data, t)
 
     return len(singles) / _best(decode_all, runs)
+
+
+def _single_frames(frames: Frames, plan: Plan) -> Iterator[tuple[str, int, bytes, int]]:
+    carried = Buses(plan, {}).of(frames)
+    for i in range(len(frames)):
+        for bus in carried[frames.channel[i]][:1]:
+            yield bus, int(frames.id[i]), frames.data[i, : frames.length[i]].tobytes(), int(frames.t[i])
 
 
 def _best(work: Callable[[], object], runs: int) -> float:

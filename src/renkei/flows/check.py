@@ -210,7 +210,7 @@ def samples_of(column: Column) -> list[Sample]:
 
 
 def _raws(row: PlanRow) -> list[Any]:
-    """Raw values worth trying: the ends, the middle, what a table names; only such as the conditions of the row allow."""
+    """Raw values worth trying, as far as the conditions of the row allow them: ends, middle, what a table names."""
     if row.field.is_float:
         return [0.0, 1.0, -1.5, 100.25]
     low, high = row.field.raws

@@ -31,7 +31,7 @@ class Offer(NamedTuple):
     def rate_text(self) -> str:
         if self.access != "broadcast":
             return self.access
-        return f"{self.rate_hz:g} Hz" if self.rate_hz else "?"
+        return f"{self.rate_hz:.3g} Hz" if self.rate_hz else "?"
 
 
 def offers(vehicle: Vehicle, vocabulary: Vocabulary | None = None) -> tuple[list[Offer], tuple[SetAside, ...]]:

@@ -174,7 +174,7 @@ async def up(
     vocabulary: Vocabulary | None = None,
     failed: Callable[[RenkeiError], None] | None = None,
 ) -> AsyncIterator[Cars]:
-    """Cars on their doors, for as long as the context is open. `failed` hears of a source that gave up in the middle."""
+    """Cars on their doors, for as long as the context is open; `failed` hears of a source that gave up on the way."""
     _judge(sources, options)
     chosen = vocabulary or builtin()
     vehicles = [catalogue.vehicle(s.vehicle) for s in sources]

@@ -1,0 +1,139 @@
+"""Synthetic recordings: frames that renkei encodes through the map of a car, from values of signals over time."""
+
+from __future__ import annotations
+
+import csv
+import heapq
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from renkei.can.encode import payload
+from renkei.can.frames import EXTENDED
+from renkei.can.isotp import frames_of
+from renkei.can.plan import Plan, PlanMessage, PlanRow, Test
+from renkei.errors import InputError
+from renkei.vocabulary import Value, Vocabulary
+
+_UNSTATED_CYCLE_NS = 100_000_000
+_ASKED_EVERY_NS = 1_000_000_000
+
+
+class Scenario:
+    """Values of signals over time: numbers are interpolated, all else holds until the next row."""
+
+    def __init__(self, times_s: list[float], values: Mapping[str, list[Value]]) -> None:
+        self.times_s, self.values = times_s, values
+
+    def at(self, path: str, t_s: float) -> Value:
+        values = self.values[path]
+        if all(isinstance(v, float) for v in values):
+            return float(np.interp(t_s, self.times_s, np.array(values, float)))
+        k = int(np.searchsorted(self.times_s, t_s, side="right")) - 1
+        return values[max(k, 0)]
+
+
+def read_scenario(file: Path, vocabulary: Vocabulary) -> Scenario:
+    """A CSV with the column `t_s` and one for each VSS path, in VSS units."""
+    with file.open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    if not rows or "t_s" not in rows[0]:
+        raise InputError(f"{file}: expected a CSV with a column t_s")
+    values = {path: [_value(vocabulary, path, row[path]) for row in rows] for path in rows[0] if path != "t_s"}
+    return Scenario([float(row["t_s"]) for row in rows], values)
+
+
+def _value(vocabulary: Vocabulary, path: str, text: str) -> Value:
+    signal = vocabulary[path]
+    if signal.scalar == "string":
+        return text
+    value: Value = json.loads(text)
+    continuous = signal.scalar in ("float", "double", "int16", "uint8", "uint16", "uint32") and signal.unit
+    return float(value) if continuous and isinstance(value, int | float) else value
+
+
+class Frame(NamedTuple):
+    t_ns: int
+    bus: str
+    id: int
+    data: bytes
+
+
+def synthesize(plan: Plan, scenario: Scenario) -> Iterator[Frame]:
+    """The frames that the car would send, in the order of time: each message at its cycle, answers once a second.
+
+    A message is sent if the scenario has a value for any of its signals. What it has none for is sent as not available
+    where the car has a code for that. Rows that wait for another message are left out.
+    """
+    senders = [s for m in (*plan.messages, *plan.answers) if (s := _variants(m, scenario))]
+    return heapq.merge(*(_sent(variants, scenario) for variants in senders), key=lambda frame: frame.t_ns)
+
+
+class _Variant(NamedTuple):
+    """Rows of a message that go into one payload."""
+
+    message: PlanMessage
+    rows: tuple[PlanRow, ...]
+
+
+def _variants(message: PlanMessage, scenario: Scenario) -> list[_Variant]:
+    """A message whose rows have different conditions is sent in turn for each of them."""
+    groups: dict[tuple[Test, ...], list[PlanRow]] = {}
+    for row in message.rows:
+        if all(test.field is not None for test in row.when) and not row.elements and row.array < 0:
+            groups.setdefault(row.when, []).append(row)
+    common = groups.pop((), [])
+    variants = [_Variant(message, (*common, *rows)) for rows in groups.values()] or [_Variant(message, tuple(common))]
+    return [v for v in variants if any(row.signal.path in scenario.values for row in v.rows)]
+
+
+def _sent(variants: list[_Variant], scenario: Scenario) -> Iterator[Frame]:
+    message = variants[0].message
+    cycle = _ASKED_EVERY_NS if message.prefix else message.cycle_ns or _UNSTATED_CYCLE_NS
+    start, end = (round(t * 1e9) for t in (scenario.times_s[0], scenario.times_s[-1]))
+    offset = message.number * 37_000 % cycle  # nodes do not speak all at once
+    for n, t_ns in enumerate(range(start + offset, end, cycle)):
+        variant = variants[n % len(variants)]
+        data = payload(message, _values(variant, scenario, t_ns / 1e9), base=_blank(message), count=n)
+        for k, part in enumerate(frames_of(data) if message.prefix else [data]):
+            yield Frame(t_ns + k * 1_000_000, message.bus, message.id, part)
+
+
+def _blank(message: PlanMessage) -> bytes:
+    if not message.prefix:
+        return bytes(message.length)
+    ends = [row.field.end + row.elements * row.field.length // 8 for row in message.rows]
+    return message.prefix.ljust(max((*message.lengths, *ends)), b"\0")
+
+
+def _values(variant: _Variant, scenario: Scenario, t_s: float) -> dict[PlanRow, Any]:
+    values: dict[PlanRow, Any] = {}
+    for row in variant.rows:
+        if row.signal.path in scenario.values:
+            values[row] = scenario.at(row.signal.path, t_s)
+        elif row.invalid:
+            values[row] = None
+    return {row: v for row, v in values.items() if _carried(row, v)}
+
+
+def _carried(row: PlanRow, value: Any) -> bool:
+    """Whether the car has a code for the value; of several rows for one signal not each has one for each value."""
+    if value is None or row.table is None:
+        return True
+    return value in row.table.values() or value == row.other
+
+
+def write_candump(frames: Iterable[Frame], plan: Plan, file: Path, start_s: int = 0) -> int:
+    """Write frames as candump -L, bus n as `cann`; how many they were."""
+    count = 0
+    with file.open("w", encoding="ascii") as out:
+        for t_ns, bus, id_, data in frames:
+            t_us = start_s * 1_000_000 + t_ns // 1000
+            digits = f"{id_ & ~EXTENDED:08X}" if id_ & EXTENDED else f"{id_:03X}"
+            time = f"{t_us // 1_000_000}.{t_us % 1_000_000:06d}"
+            out.write(f"({time}) can{plan.buses.index(bus)} {digits}#{data.hex().upper()}\n")
+            count += 1
+    return count
