@@ -147,7 +147,7 @@ TROUBLES = {
         'BO_ 1073741825 B: 8 X\n SG_ T : 0|8@1+ (1,0) [0|0] "" X\nCM_ SG_ 1073741825 T "gone";',
         names,
         ["A.S"],
-        [(3, "dropped", "message B: the identifier 1073741825 has more than 29 bits")],
+        [(3, "dropped", "message B: 1073741825 is no identifier of 11 or 29 bits")],
     ),
     "a hexadecimal identifier is read": Trouble(
         "BO_ 0x1DB B: 8 X", identifiers, [1, 0x1DB], [(3, "repaired", "0x1DB")]

@@ -123,7 +123,7 @@ def _message(into: Draft, statement: Statement) -> bool:
     written, name, length, sender = match.group(1), (match.group(2) or "").strip(), match.group(3), match.group(4)
     id = _identifier(written)
     if id is None and name != _UNASSIGNED:
-        into.note(statement.line, "dropped", f"message {name}: the identifier {written} has more than 29 bits")
+        into.note(statement.line, "dropped", f"message {name}: {written} is no identifier of 11 or 29 bits")
     if id is None or name == _UNASSIGNED:
         into.gone.add(integer(written) or 0)
         into.current = DraftMessage(statement.line, -1, name, 0)  # takes its signals along
@@ -154,11 +154,8 @@ def _signal(into: Draft, statement: Statement) -> bool:
             statement.line, "repaired", f"signal {match['name']}: apart from its message {into.current}: taken in"
         )
     scaling = _scaling(into, statement.line, match)
-    marker = "".join((match["marker"] or "").split())
-    if marker == "m":  # multiplexed, but by no value: a multiplexer
-        into.note(statement.line, "repaired", f"signal {match['name']}: marked m without a value: read as M")
-        marker = "M"
-    if scaling is None or not _MARKER.fullmatch(marker):
+    marker = _marker(into, statement.line, match)
+    if scaling is None or marker is None:
         into.current.gone.add(match["name"])
         return False
     signal = DraftSignal(
@@ -198,6 +195,15 @@ def _add(into: Draft, message: DraftMessage, signal: DraftSignal) -> None:
         )
         into.note(signal.line, "repaired", what)
     message.signals[signal.name] = signal
+
+
+def _marker(into: Draft, line: int, match: re.Match[str]) -> str | None:
+    """M, m1, m1M or nothing; None for a marker that says none of these."""
+    marker = "".join((match["marker"] or "").split())
+    if marker == "m":  # multiplexed, but by no value: a multiplexer
+        into.note(line, "repaired", f"signal {match['name']}: marked m without a value: read as M")
+        return "M"
+    return marker if _MARKER.fullmatch(marker) else None
 
 
 def _scaling(into: Draft, line: int, match: re.Match[str]) -> tuple[str, str] | None:
