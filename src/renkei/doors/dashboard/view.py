@@ -1,0 +1,83 @@
+"""What the broker knows of each vehicle, in the terms of JSON; no HTTP here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from renkei.broker import Broker, Changes, Datapoint
+from renkei.errors import UnknownName
+from renkei.vocabulary import Signal, Value, Vocabulary
+
+Values = dict[str, Value | None]
+"""Value by path; None: not available."""
+
+
+class View:
+    """Read-only look at `vehicles` of a broker. Every method that takes a vehicle may raise UnknownName.
+
+    A signal that never came is left out; one that came as not available is told as None. To tell the two apart, a View
+    remembers what had no value when it was made, so make it before the sources start.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        vocabulary: Vocabulary,
+        vehicles: Sequence[str],
+        names: Mapping[str, str],
+        ports: Mapping[str, int],
+    ) -> None:
+        self.broker, self.vocabulary = broker, vocabulary
+        self.ids = tuple(vehicles)
+        self._names, self._ports = names, ports
+        self._silent = {v: [broker.latest(v, s.index) for s in vocabulary.signals] for v in self.ids}
+
+    def vehicles(self) -> list[dict[str, Any]]:
+        """Id and name of each vehicle, and the port of its KUKSA door where it has one."""
+        return [
+            {"id": v, "name": self._names.get(v, v)} | ({"kuksa_port": self._ports[v]} if v in self._ports else {})
+            for v in self.ids
+        ]
+
+    def values(self, vehicle: str) -> Values:
+        """All that the vehicle told so far."""
+        return {signal.path: point.value for signal, point in self._told(vehicle)}
+
+    def changed(self, changes: Changes) -> Values:
+        signals = self.vocabulary.signals
+        return {signals[index].path: point.value for index, point in changes.items()}
+
+    def signals(self, vehicle: str) -> dict[str, Any]:
+        """All that the vehicle told so far, with what it means; `t_ns` is the time of this answer."""
+        rows = [_row(signal, point) for signal, point in self._told(vehicle)]
+        return {"vehicle": vehicle, "t_ns": time.time_ns(), "signals": rows}
+
+    def _told(self, vehicle: str) -> Iterator[tuple[Signal, Datapoint]]:
+        if vehicle not in self._silent:
+            raise UnknownName("vehicle", vehicle[:100], self.ids)
+        for signal, silent in zip(self.vocabulary.signals, self._silent[vehicle], strict=True):
+            point = self.broker.latest(vehicle, signal.index)
+            if point.value is not None or point is not silent:
+                yield signal, point
+
+
+def _row(signal: Signal, point: Datapoint) -> dict[str, Any]:
+    return {
+        "path": signal.path,
+        "value": point.value,
+        "unit": signal.unit,
+        "datatype": signal.datatype,
+        "kind": signal.kind,
+        # What the tree presumes of every car says nothing about this one, such as a length of 0 mm.
+        "is_default": signal.kind == "attribute" and _plain(point.value) == _plain(signal.default),
+        "t_source_ns": point.t_source_ns,
+        "t_receive_ns": point.t_receive_ns,
+        "quality": point.quality,
+        "description": signal.description,
+    }
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
