@@ -1,1 +1,49 @@
-"""renkei: one vehicle API above the cars of several makers."""
+"""renkei: one vehicle API above the cars of several makers. What a notebook needs, without the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow
+
+__all__ = ["decode"]
+
+_Path = str | PathLike[str]
+
+
+def decode(
+    paths: _Path | Iterable[_Path],
+    vehicle: str,
+    *,
+    buses: Mapping[str, str] | None = None,
+    data: Iterable[_Path] = (),
+    vss: _Path | None = None,
+    keep_personal: bool = False,
+    time_unit: str | None = None,
+) -> pyarrow.Table:
+    """Samples of the standard signals of a car in one or several CAN recordings, sorted by signal and time.
+
+    Columns: `vehicle`, `signal` (VSS path), `t` (timestamp in ns, UTC), `value` (double in the VSS unit, booleans 0 and
+    1), `text` (strings, enum names, arrays as JSON), `quality` (ok, not_available, invalid); texts are
+    dictionary-coded. The table's metadata tells `time_base`: `utc`, or `boot` where t counts from the log's own start.
+
+    `buses`: the log's channel of a bus, found out where not given; `data`: private catalogues; `vss`: a VSS JSON of 4.x
+    to 6.x instead of the built-in VSS 6.0. Raises renkei.errors.RenkeiError with a text of one line.
+    """
+    from renkei import vocabulary
+    from renkei.catalogue import Catalogue
+    from renkei.flows.decode import Options, decode_logs
+
+    logs = [paths] if isinstance(paths, str | PathLike) else list(paths)
+    chosen = vocabulary.load(Path(vss)) if vss else None
+    options = Options(buses or {}, keep_personal, time_unit)
+    catalogue = Catalogue([Path(folder) for folder in data])
+    samples, summary = decode_logs([Path(log) for log in logs], vehicle, catalogue, chosen, options)
+    try:
+        return samples.table().replace_schema_metadata(summary.metadata)
+    finally:
+        samples.close()
