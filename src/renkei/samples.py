@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:  # numpy is needed by no command that only lists or asks
     import numpy as np
@@ -33,7 +34,8 @@ INVALID: Final = _Invalid()
 """Stands in the place of a value that cannot be true; None stands for one that is not available."""
 
 
-class Column(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Column:
     """Samples of one signal in the order in which they came.
 
     `index` of the Signal; `t` int64 ns; `value` float64 in the unit of the Signal, booleans 0 and 1, and without meaning
