@@ -9,14 +9,13 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -128,23 +127,32 @@ class Samples:
 
     def _table(self, path: str, samples: NDArray[Any]) -> pa.Table:
         n = len(samples)
-        bad = samples["quality"] != Quality.OK
-        no_value = bad | (samples["text"] >= 0)
-        zeros = pa.array(np.zeros(n, np.int32))
-        texts = pa.array(list(self._texts.get(path, ())), pa.string())
-        return pa.table(
-            [
-                pa.DictionaryArray.from_arrays(zeros, pa.array([self.vehicle])),
-                pa.DictionaryArray.from_arrays(zeros, pa.array([path])),
-                pa.array(np.ascontiguousarray(samples["t"])).cast(pa.timestamp("ns", "UTC")),
-                pa.array(np.ascontiguousarray(samples["value"]), mask=no_value),
-                pa.DictionaryArray.from_arrays(
-                    pa.array(np.ascontiguousarray(samples["text"]), mask=samples["text"] < 0), texts
-                ),
-                pa.DictionaryArray.from_arrays(pa.array(samples["quality"].astype(np.int32)), pa.array(_QUALITIES)),
-            ],
-            schema=SCHEMA,
-        )
+        ok = samples["quality"] == Quality.OK
+        is_text = samples["text"] >= 0
+        same = np.zeros(n, np.int32)
+        columns = [
+            _labels(same, [self.vehicle]),
+            _labels(same, [path]),
+            _array(pa.timestamp("ns", "UTC"), samples["t"]),
+            _array(pa.float64(), samples["value"], ok & ~is_text),
+            _labels(samples["text"], self._texts.get(path, ()), is_text),
+            _labels(samples["quality"].astype(np.int32), _QUALITIES),
+        ]
+        return pa.table(columns, schema=SCHEMA)
+
+
+def _array(type_: pa.DataType, values: NDArray[Any], valid: NDArray[np.bool_] | None = None) -> pa.Array:
+    # from buffers: pa.array() would look for pandas, and importing that takes longer than all the rest
+    mask = None if valid is None else pa.py_buffer(np.packbits(valid, bitorder="little"))
+    return pa.Array.from_buffers(type_, len(values), [mask, pa.py_buffer(np.ascontiguousarray(values))])
+
+
+def _labels(codes: NDArray[Any], labels: Iterable[str], valid: NDArray[np.bool_] | None = None) -> pa.Array:
+    words = [label.encode() for label in labels]
+    offsets = np.cumsum([0, *map(len, words)], dtype=np.int32)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(words))]
+    strings = pa.Array.from_buffers(pa.string(), len(words), buffers)
+    return pa.DictionaryArray.from_arrays(_array(pa.int32(), codes, valid), strings)
 
 
 FORMATS = (".parquet", ".csv")
@@ -195,8 +203,10 @@ def _write_parquet(file: Path, slabs: Iterator[pa.Table], metadata: Mapping[str,
 
 
 def _write_csv(file: Path, slabs: Iterator[pa.Table]) -> None:
+    from pyarrow import csv
+
     plain = pa.schema([(f.name, pa.string() if f.type == _LABEL else f.type) for f in SCHEMA])
-    with pa.csv.CSVWriter(file, plain) as writer:
+    with csv.CSVWriter(file, plain) as writer:
         for slab in slabs:
             writer.write_table(slab.cast(plain))
 
