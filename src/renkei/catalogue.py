@@ -129,7 +129,7 @@ class _Fact(_File):
 class _Vehicle(_File):
     name: str | None = None
     years: str | None = None
-    powertrain: Literal["electric", "plug-in hybrid", "hybrid", "combustion"] | None = None
+    powertrain: Literal["electric", "plug-in hybrid", "hybrid", "combustion", "unknown"] | None = None
     map: str | None = None
     like: str | None = None
     attributes: dict[str, _Fact] = {}
