@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -51,21 +51,15 @@ class Samples:
         self.count = 0
         self._limit, self._scratch, self._held = limit, scratch, 0
         self._folder: Path | None = None
-        self._waiting: dict[str, list[NDArray[Any]]] = {}
+        self._waiting: dict[str, list[_Block]] = {}
         self._texts: dict[str, dict[str, int]] = {}
 
     def add(self, path: str, column: Column) -> None:
-        """Take samples of the signal at `path`."""
-        block = np.empty(len(column.t), _SAMPLE)
-        block["t"], block["quality"] = column.t, column.quality
-        if column.texts is None:
-            block["value"], block["text"] = column.value, -1
-        else:
-            block["value"] = np.nan
-            block["text"] = self._text_codes(path, column)
-        self._waiting.setdefault(path, []).append(block)
-        self.count += len(block)
-        self._held += block.nbytes
+        """Take samples of the signal at `path`; the arrays of `column` are kept, not copied."""
+        codes = None if column.texts is None else self._text_codes(path, column)
+        self._waiting.setdefault(path, []).append(_Block(column.t, column.value, column.quality, codes))
+        self.count += len(column.t)
+        self._held += len(column.t) * _SAMPLE.itemsize
         if self._held > self._limit:
             self._spill()
 
@@ -76,11 +70,14 @@ class Samples:
 
     def slabs(self, path: str) -> Iterator[pa.Table]:
         """The samples of one signal in order of time, in tables of bounded size where they came in order."""
-        samples = self._collected(path)
-        if len(samples) > 1 and bool(np.any(np.diff(samples["t"]) < 0)):
-            samples = samples[np.argsort(samples["t"], kind="stable")]
-        for at in range(0, len(samples), _SLAB):
-            yield self._table(path, samples[at : at + _SLAB])
+        t, value, quality, codes = self._collected(path)
+        if len(t) > 1 and bool(np.any(t[1:] < t[:-1])):
+            order = np.argsort(t, kind="stable")
+            t, value, quality = t[order], value[order], quality[order]
+            codes = None if codes is None else codes[order]
+        for at in range(0, len(t), _SLAB):
+            part = slice(at, at + _SLAB)
+            yield self._table(path, _Block(t[part], value[part], quality[part], None if codes is None else codes[part]))
 
     def table(self) -> pa.Table:
         """All samples as one table."""
@@ -110,7 +107,7 @@ class Samples:
         for n, (path, blocks) in enumerate(self._waiting.items()):
             with self._file(n).open("ab") as file:
                 for block in blocks:
-                    block.tofile(file)
+                    _packed(block).tofile(file)
             self._waiting[path] = []
         self._held = 0
 
@@ -118,27 +115,52 @@ class Samples:
         assert self._folder is not None
         return self._folder / str(number)
 
-    def _collected(self, path: str) -> NDArray[Any]:
+    def _collected(self, path: str) -> _Block:
         blocks = self._waiting[path]
         number = list(self._waiting).index(path)
         if self._folder and self._file(number).exists():
-            blocks = [np.memmap(self._file(number), _SAMPLE, "r"), *blocks]
-        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+            spilled = np.memmap(self._file(number), _SAMPLE, "r")
+            codes = spilled["text"] if path in self._texts else None
+            blocks = [_Block(spilled["t"], spilled["value"], spilled["quality"], codes), *blocks]
+        if len(blocks) == 1:
+            return blocks[0]
+        codes = [block.codes for block in blocks if block.codes is not None]
+        return _Block(
+            np.concatenate([block.t for block in blocks]),
+            np.concatenate([block.value for block in blocks]),
+            np.concatenate([block.quality for block in blocks]),
+            np.concatenate(codes) if codes else None,
+        )
 
-    def _table(self, path: str, samples: NDArray[Any]) -> pa.Table:
-        n = len(samples)
-        ok = samples["quality"] == Quality.OK
-        is_text = samples["text"] >= 0
-        same = np.zeros(n, np.int32)
+    def _table(self, path: str, block: _Block) -> pa.Table:
+        same, ok = np.zeros(len(block.t), np.int32), block.quality == Quality.OK
+        is_text = block.codes is not None
         columns = [
             _labels(same, [self.vehicle]),
             _labels(same, [path]),
-            _array(pa.timestamp("ns", "UTC"), samples["t"]),
-            _array(pa.float64(), samples["value"], ok & ~is_text),
-            _labels(samples["text"], self._texts.get(path, ()), is_text),
-            _labels(samples["quality"].astype(np.int32), _QUALITIES),
+            _array(pa.timestamp("ns", "UTC"), block.t),
+            _array(pa.float64(), block.value, np.zeros_like(ok) if is_text else ok),
+            _labels(same if block.codes is None else block.codes, self._texts.get(path, ()), ok & is_text),
+            _labels(block.quality.astype(np.int32), _QUALITIES),
         ]
         return pa.table(columns, schema=SCHEMA)
+
+
+class _Block(NamedTuple):
+    """Samples of one signal; `codes` are places among its texts, -1 where quality is not ok."""
+
+    t: NDArray[np.int64]
+    value: NDArray[np.float64]
+    quality: NDArray[np.int8]
+    codes: NDArray[np.int32] | None
+
+
+def _packed(block: _Block) -> NDArray[Any]:
+    """The block as it goes to disk."""
+    packed = np.empty(len(block.t), _SAMPLE)
+    packed["t"], packed["value"], packed["quality"] = block.t, block.value, block.quality
+    packed["text"] = -1 if block.codes is None else block.codes
+    return packed
 
 
 def _array(type_: pa.DataType, values: NDArray[Any], valid: NDArray[np.bool_] | None = None) -> pa.Array:
