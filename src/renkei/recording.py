@@ -124,12 +124,12 @@ class Samples:
             blocks = [_Block(spilled["t"], spilled["value"], spilled["quality"], codes), *blocks]
         if len(blocks) == 1:
             return blocks[0]
-        codes = [block.codes for block in blocks if block.codes is not None]
+        kept = [block.codes for block in blocks if block.codes is not None]
         return _Block(
             np.concatenate([block.t for block in blocks]),
             np.concatenate([block.value for block in blocks]),
             np.concatenate([block.quality for block in blocks]),
-            np.concatenate(codes) if codes else None,
+            np.concatenate(kept) if kept else None,
         )
 
     def _table(self, path: str, block: _Block) -> pa.Table:
