@@ -45,7 +45,9 @@ class Events:
         wake = asyncio.Event()
         gone = asyncio.create_task(_left(receive))
         gone.add_done_callback(lambda _: wake.set())
-        watchers = {v: Watcher(range(len(self._view.vocabulary))) for v in self._view.ids}
+        every = range(len(self._view.vocabulary))
+        # Any interval at all says that older values may give way: they do not count as dropped.
+        watchers = {v: Watcher(every, min_interval_ns=1) for v in self._view.ids}
         for vehicle, watcher in watchers.items():
             watcher.wake = wake.set
             self._view.broker.watch(vehicle, watcher)

@@ -71,7 +71,7 @@ def _row(signal: Signal, point: Datapoint) -> dict[str, Any]:
         "datatype": signal.datatype,
         "kind": signal.kind,
         # What the tree presumes of every car says nothing about this one, such as a length of 0 mm.
-        "is_default": signal.kind == "attribute" and _plain(point.value) == _plain(signal.default),
+        "is_default": signal.kind == "attribute" and point.value is not None and point.value == _plain(signal.default),
         "t_source_ns": point.t_source_ns,
         "t_receive_ns": point.t_receive_ns,
         "quality": point.quality,
