@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from renkei.can import dbc
+from renkei.can.dbc import Database, DbcMessage, DbcSignal
 from renkei.catalogue import Catalogue
 from renkei.errors import InputError, OutputError
 from renkei.flows.adopt_rows import AdoptedRow, Leaf, adopted_row, kept_way_out
 from renkei.flows.check import check
+from renkei.flows.plans import database
 from renkei.vocabulary import KINDS, builtin
 
 BUS = "can"
@@ -51,9 +52,9 @@ def adopt(file: Path, dbc_file: Path, vehicle: str, out: Path) -> Adopted:
     or none of whose rows can be imported, DbcError, and OutputError; then nothing was written.
     """
     maker, name = _ids(vehicle)
-    leaves, database = _leaves(file), dbc.load(dbc_file)
+    leaves, read = _leaves(file), database(dbc_file)
     dbc_name = _places(out, maker, name, dbc_file)
-    rows, aside = _rows(leaves, database)
+    rows, aside = _rows(leaves, read)
     if not rows:
         raise InputError(f"{file}: none of its rows can be imported; {aside[0][0]}: {aside[0][1]}")
     with _staged(out, maker) as folder:
@@ -108,9 +109,9 @@ def _leaves(file: Path) -> dict[str, Leaf]:
     return dict(sorted(found.items()))
 
 
-def _rows(leaves: Mapping[str, Leaf], database: dbc.Database) -> tuple[dict[str, AdoptedRow], list[tuple[str, str]]]:
-    carriers: dict[str, list[tuple[dbc.DbcMessage, dbc.DbcSignal]]] = {}
-    for message in database.messages.values():
+def _rows(leaves: Mapping[str, Leaf], read: Database) -> tuple[dict[str, AdoptedRow], list[tuple[str, str]]]:
+    carriers: dict[str, list[tuple[DbcMessage, DbcSignal]]] = {}
+    for message in read.messages.values():
         for signal in message.signals:
             carriers.setdefault(signal.name, []).append((message, signal))
     rows: dict[str, AdoptedRow] = {}
