@@ -38,11 +38,12 @@ class Browser:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        self._open = ExitStack()
-        self._open.callback(self._end)
-        port, path = self._address(folder / "DevToolsActivePort")
-        address = f"ws://127.0.0.1:{port}{path}"
-        self._socket = self._open.enter_context(connect(address, max_size=None, open_timeout=PATIENCE_S))
+        with ExitStack() as starting:
+            starting.callback(self._end)
+            port, path = self._address(folder / "DevToolsActivePort")
+            address = f"ws://127.0.0.1:{port}{path}"
+            self._socket = starting.enter_context(connect(address, max_size=None, open_timeout=PATIENCE_S))
+            self._open = starting.pop_all()
         self._count = 0
         self.pages = {}
 
