@@ -112,8 +112,18 @@ class ColumnEngine:
         t, values, quality = _gather(*(x[came] for x in elements[1:]), state.values, state.quality, state.missing)
         if not len(t):
             return []
-        texts = [array_text(v) for v in values.tolist()]
-        return [Column(self.plan.arrays[array].index, t, np.arange(len(texts), dtype=np.float64), quality, texts)]
+        index = self.plan.arrays[array].index
+        scalar = self.plan.vocabulary.signals[index].scalar
+        if scalar == "boolean":
+            values = values != 0
+        lists = values.tolist()
+        if scalar == "string":
+            lists = [
+                [self.texts[int(v)] for v in several] if q == _OK else []
+                for several, q in zip(lists, quality.tolist(), strict=True)
+            ]
+        texts = [array_text(several) for several in lists]
+        return [Column(index, t, np.arange(len(texts), dtype=np.float64), quality, texts)]
 
     def _lookup(self, channel_buses: Sequence[Iterable[str]]) -> tuple[Any, Any, Any]:
         """Tables from identifier to message for each channel: 11-bit ones directly, 29-bit ones sorted."""
@@ -130,7 +140,8 @@ class ColumnEngine:
         return plain, np.array(ids or [0], np.uint32), slots
 
     def _make_tables(self) -> Tables:
-        plan, tests, spans = self.plan, [], _Spans()
+        plan, spans = self.plan, _Spans()
+        tests: list[list[int]] = []
         lut: list[NDArray[np.float64]] = []
         rows, numbers, lut_size = [], [], 0
         for m in plan.messages:
@@ -191,7 +202,11 @@ class _Spans:
 
     def add(self, ranges: Ranges) -> tuple[int, int]:
         first = len(self.rows)
-        self.rows += [[_as_int64(low), _as_int64(high)] for low, high in ranges]
+        for low, high in ranges:
+            if low < 1 << 63 <= high:  # in two, as the upper one wraps
+                self.rows += [[low, (1 << 63) - 1], [-1 << 63, _as_int64(high)]]
+            else:
+                self.rows.append([_as_int64(low), _as_int64(high)])
         return first, len(self.rows)
 
     def table(self) -> NDArray[np.int64]:
@@ -529,6 +544,10 @@ def _row(r, a, b, value, quality, at, firsts, data, short, rows, numbers, spans,
     scale, offset, low, high = numbers[r, 0], numbers[r, 1], numbers[r, 2], numbers[r, 3]
     if rows[r, 7]:
         _floats_of(value, quality, at[a:b], data, rows, r, scale, offset, low, high)
+        if kind == _BOOLEAN:
+            for k in range(len(value)):
+                quality[k] = _NOT_AVAILABLE if value[k] != value[k] else _OK
+                value[k] = 1.0 if value[k] != 0 else 0.0
         return
     raws = np.empty(b - a, np.int64)
     _raws(raws, firsts[a:b], at[a:b], data, rows, r, 1, short)

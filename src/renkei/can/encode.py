@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import struct
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from renkei.can.checks import CHECKSUMS
 from renkei.can.frame_engine import raw_value
-from renkei.can.plan import Field, PlanMessage, PlanRow, Test
+from renkei.can.plan import Field, PlanMessage, PlanRow
 from renkei.errors import ValueRefused
 from renkei.vehicle import Ranges
+from renkei.vocabulary import FLOAT32_MAX
 
 
 def payload(message: PlanMessage, values: Mapping[PlanRow, Any], *, base: bytes | None = None, count: int = 0) -> bytes:
@@ -28,16 +31,11 @@ def with_raws(message: PlanMessage, raws: Mapping[PlanRow, Any], *, base: bytes 
     counter is set to `count` and the checksum to what it must be.
     """
     data = bytearray(base if base is not None else bytes(message.length))
-    for row in raws:
-        for test in row.when:
-            if test.field is not None:
-                put(data, test.field, test.ranges[0][0])
+    tests = [test for row in raws for test in (*row.when, *row.unless)]
+    for field in dict.fromkeys(t.field for t in tests if t.field is not None):
+        _make_hold(data, field, raws)
     for row, raw in raws.items():
         put(data, row.field, raw)
-    written = {row.field for row in raws}
-    for row in raws:
-        for test in (t for t in row.unless if t.field not in written):
-            _put_outside(data, test)
     if message.counter is not None:
         put(data, message.counter, count % (1 << message.counter.length))
     sealed = bytes(data)
@@ -54,16 +52,20 @@ def raw_of(row: PlanRow, value: Any) -> Any:
     if row.table is not None:
         return _from_table(row, value)
     if row.signal.scalar == "boolean":
-        return int(bool(value))
-    if row.field.is_float:
-        return (float(value) - row.offset) / row.scale
-    raw = round((float(value) - row.offset) / row.scale)
-    low, high = row.field.raws
+        return _truth(row, bool(value))
+    low, high = _ends(row.field)
+    raw: Any = (float(value) - row.offset) / row.scale
+    if not row.field.is_float and math.isfinite(raw):
+        raw = round(raw)
     if not low <= raw <= high:
-        first, last = sorted((low * row.scale + row.offset, high * row.scale + row.offset))
-        raise ValueRefused(
-            row.signal.path, "range", expected=f"{first:g} to {last:g}, what {row.row.message} carries", got=value
-        )
+        first, last = sorted(end * row.scale + row.offset for end in (low, high))
+        if not (first <= value <= last and math.isfinite(value)):
+            raise ValueRefused(
+                row.signal.path, "range", expected=f"{first:g} to {last:g}, what {row.row.message} carries", got=value
+            )
+        raw = low if raw < low else high  # rounding alone took it beyond
+    if row.field.is_float:
+        return raw
     if _within(raw, row.invalid):
         raise ValueRefused(
             row.signal.path, "range", expected="a value whose code does not mean not available", got=value
@@ -82,7 +84,26 @@ def put(data: bytearray, field: Field, raw: Any) -> None:
     data[field.first : field.end] = word.to_bytes(field.size, order)
 
 
-def _not_available(row: PlanRow) -> int:
+def _ends(field: Field) -> tuple[float, float]:
+    """The lowest and the highest number that a field holds."""
+    if not field.is_float:
+        return field.raws
+    widest = FLOAT32_MAX if field.length == 32 else sys.float_info.max
+    return -widest, widest
+
+
+def _truth(row: PlanRow, value: bool) -> int:
+    low, high = row.field.raws
+    able = (1, *(last + 1 for _, last in row.invalid), low) if value else (0,)
+    raw = next((r for r in able if bool(r) == value and low <= r <= high and not _within(r, row.invalid)), None)
+    if raw is None:
+        raise ValueRefused(row.signal.path, "allowed", expected=f"a value that {row.row.message} carries", got=value)
+    return raw
+
+
+def _not_available(row: PlanRow) -> float:
+    if row.field.is_float:
+        return math.nan
     if row.invalid:
         return row.invalid[0][0]
     if row.table is not None and row.other is None:
@@ -110,15 +131,19 @@ def _from_table(row: PlanRow, value: Any) -> int:
     raise ValueRefused(row.signal.path, "allowed", expected=f"one of {known}", got=value)
 
 
-def _put_outside(data: bytearray, test: Test) -> None:
-    """Make a condition on the same payload not hold."""
-    if test.field is None or not _within(raw_value(test.field, bytes(data)), test.ranges):
-        return
-    low, high = test.field.raws
-    beside = [raw for a, b in test.ranges for raw in (b + 1, a - 1) if low <= raw <= high]
-    free = next((raw for raw in beside if not _within(raw, test.ranges)), None)
-    if free is not None:
-        put(data, test.field, free)
+def _make_hold(data: bytearray, field: Field, rows: Iterable[PlanRow]) -> None:
+    """Give a field a raw value with which all conditions of the rows on it hold: the one it has, else the lowest."""
+    when = [t.ranges for row in rows for t in row.when if t.field == field]
+    unless = [t.ranges for row in rows for t in row.unless if t.field == field]
+    low, high = field.raws
+    ends = {low} | {a for ranges in when for a, _ in ranges} | {b + 1 for ranges in unless for _, b in ranges}
+    for raw in (raw_value(field, bytes(data)), *sorted(ends)):
+        holds = all(_within(raw, w) for w in when) and not any(_within(raw, u) for u in unless)
+        if low <= raw <= high and holds:
+            put(data, field, raw)
+            return
+    if when:  # rows that never come together: the last one holds
+        put(data, field, when[-1][0][0])
 
 
 def _within(raw: int, ranges: Ranges) -> bool:

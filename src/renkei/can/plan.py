@@ -10,16 +10,19 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from renkei.can.checks import CHECKSUMS
 from renkei.can.dbc import Database, DbcMessage, DbcSignal
 from renkei.errors import CatalogueError, InputError, ValueRefused, nearest
 from renkei.units import conversion, exact
 from renkei.vehicle import Condition, Map, MessageRule, Ranges, Row, UdsAnswer, UdsSignal
-from renkei.vocabulary import INTEGERS, Signal, Value, Vocabulary
+from renkei.vocabulary import FLOAT32_MAX, INTEGERS, Signal, Value, Vocabulary
 
-MAX_TABLE_BITS = 16
+MAX_TABLE_BITS = MAX_COUNTER_BITS = 16
+MAX_BITS = 64
+MAX_BYTES = 64
+"""What a frame carries, CAN FD too."""
 
 
 class Field(NamedTuple):
@@ -64,9 +67,10 @@ class Latch(NamedTuple):
 class PlanRow:
     """How one VSS signal, or one element of it, comes out of a payload.
 
-    Without `table`: value = raw × scale + offset, invalid outside `low` to `high`. With it: the value that the raw
-    value stands for, `other` where it is not named; None is "not available". `elements` above 0: an array of that
-    many fields in a row. `array` 0 and above: this is element `element` of that array of the plan.
+    Without `table`: value = raw × scale + offset, invalid outside `low` to `high`, which are infinite where no raw
+    value lies beyond. With it: the value that the raw value stands for, `other` where it is not named; None is "not
+    available". `elements` above 0: an array of that many fields in a row. `array` 0 and above: this is element
+    `element` of that array of the plan.
     """
 
     index: int
@@ -106,7 +110,8 @@ class PlanMessage:
     rows: tuple[PlanRow, ...]
 
 
-class Array(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Array:
     """An array signal that comes element by element."""
 
     index: int
@@ -196,7 +201,7 @@ class _Compiler:
         answers = tuple(
             self._answer(n, a, tuple(rows[key])) for n, (key, a) in enumerate(self.map.uds.items()) if key in rows
         )
-        self._judge_clashes(messages)
+        self._judge_clashes(messages, answers)
         return Plan(
             self.vocabulary, tuple(self.map.buses), messages, answers, self._array_table(rows), len(self.latches),
             tuple(dict.fromkeys(self.set_aside)),
@@ -212,18 +217,23 @@ class _Compiler:
             raise _NotInVocabulary("", "a path of the vocabulary", row.path, nearest(row.path, known))
         if (row.bus, row.message) in self.map.uds:
             uds = self._uds_signal(row)[1]
-            field, tests = _big_endian(uds.start, uds.length, uds.signed), self._tests(row, row.when)
+            field, tests = _big_endian(uds.start, uds.length, uds.signed), self._tests(row, "when")
             physical, elements = (uds.scale, uds.offset, uds.unit), uds.elements or 0
         else:
             _, dbc = self._dbc_signal(row, row.bus, row.message, row.signal)
-            field, tests = field_of(dbc), self._switches(row, dbc) + self._tests(row, row.when)
+            field, tests = field_of(dbc), self._switches(row, dbc) + self._tests(row, "when")
             physical, elements = (dbc.scale, dbc.offset, dbc.unit), 0
         table, other = self._table(row, signal, field)
         scale, offset = self._linear(row, signal, physical) if table is None else (Fraction(1), Fraction(0))
-        low, high = _bounds(signal) if table is None and signal.scalar != "boolean" else (-math.inf, math.inf)
+        if signal.scalar == "boolean":
+            scale, offset = Fraction(1), Fraction(0)
+        low, high = -math.inf, math.inf
+        if table is None and signal.scalar != "boolean":
+            low, high = _bounds(signal, field, float(scale), float(offset))
+        self._judge_raws(row, "invalid", field, row.invalid)
         return PlanRow(
             signal.index, signal, field, float(scale), float(offset), low, high, row.invalid, table, other, tests,
-            self._tests(row, row.unless), self._array(row, signal, elements), row.element or 0, elements, row,
+            self._tests(row, "unless"), self._array(row, signal, elements), row.element or 0, elements, row,
         )  # fmt: skip
 
     def _uds_signal(self, row: Row) -> tuple[UdsAnswer, UdsSignal]:
@@ -234,41 +244,65 @@ class _Compiler:
             )
         return answer, answer.signals[row.signal]
 
-    def _dbc_signal(self, row: Row, bus: str, message: str, name: str) -> tuple[DbcMessage, DbcSignal]:
+    def _dbc_signal(
+        self, row: Row, bus: str, message: str, name: str, key: str = "from"
+    ) -> tuple[DbcMessage, DbcSignal]:
         messages = self.dbc.get(bus, {})
         if message not in messages:
-            raise self._wrong(row, "from", f"a message of bus {bus}", message, nearest(message, messages))
+            raise self._wrong(row, key, f"a message of bus {bus}", message, nearest(message, messages))
+        length = messages[message].length
+        if length > MAX_BYTES:
+            raise self._wrong(row, key, f"a message of at most {MAX_BYTES} bytes", f"{message}, {length} bytes")
         for signal in messages[message].signals:
             if signal.name == name:
+                if signal.length > MAX_BITS:
+                    raise self._wrong(row, key, f"a signal of at most {MAX_BITS} bits", f"{name}, {signal.length} bits")
                 return messages[message], signal
         known = [s.name for s in messages[message].signals]
-        raise self._wrong(row, "from", f"a signal of {message}", name, nearest(name, known))
+        raise self._wrong(row, key, f"a signal of {message}", name, nearest(name, known))
 
     def _switches(self, row: Row, signal: DbcSignal) -> tuple[Test, ...]:
         def test(name: str, ranges: Ranges) -> Test:
-            return Test(field_of(self._dbc_signal(row, row.bus, row.message, name)[1]), -1, ranges)
+            field = field_of(self._dbc_signal(row, row.bus, row.message, name)[1])
+            if field.is_float:
+                raise self._wrong(row, "from", "a signal that a whole number selects", f"{signal.name}, below {name}")
+            return Test(field, -1, ranges)
 
         return tuple(test(s.signal, s.ranges) for s in signal.switches)
 
-    def _tests(self, row: Row, conditions: Iterable[Condition]) -> tuple[Test, ...]:
-        return tuple(self._test(row, c) for c in conditions)
+    def _tests(self, row: Row, key: Literal["when", "unless"]) -> tuple[Test, ...]:
+        return tuple(self._test(row, key, c) for c in getattr(row, key))
 
-    def _test(self, row: Row, c: Condition) -> Test:
+    def _test(self, row: Row, key: str, c: Condition) -> Test:
         if (c.bus, c.message) in self.map.uds:
             if (c.bus, c.message) != (row.bus, row.message):
-                raise self._wrong(row, "when", "a signal of a CAN message", f"{c.bus}.{c.message}.{c.signal}")
-            uds = self._uds_signal(row)[0].signals.get(c.signal)
-            if uds is None:
-                raise self._wrong(row, "when", f"a signal of {row.message}", c.signal)
-            return Test(_big_endian(uds.start, uds.length, uds.signed), -1, c.raws)
-        _, signal = self._dbc_signal(row, c.bus, c.message, c.signal)
+                raise self._wrong(row, key, "a signal of a CAN message", f"{c.bus}.{c.message}.{c.signal}")
+            signals = self._uds_signal(row)[0].signals
+            if c.signal not in signals:
+                raise self._wrong(row, key, f"a signal of {row.message}", c.signal, nearest(c.signal, signals))
+            uds = signals[c.signal]
+            field = _big_endian(uds.start, uds.length, uds.signed)
+            self._judge_raws(row, f"{key}.{c.signal}", field, c.raws)
+            return Test(field, -1, c.raws)
+        _, signal = self._dbc_signal(row, c.bus, c.message, c.signal, key)
+        field = field_of(signal)
+        self._judge_raws(row, f"{key}.{c.signal}", field, c.raws)
         if (c.bus, c.message) == (row.bus, row.message):
-            return Test(field_of(signal), -1, c.raws)
+            return Test(field, -1, c.raws)
         if signal.switches:
-            raise self._wrong(row, "when", "a signal that is not multiplexed", c.signal)
-        key = (c.bus, c.message, c.signal)
-        latch = self.latches.setdefault(key, Latch(len(self.latches), field_of(signal)))
+            raise self._wrong(row, key, "a signal that is not multiplexed", c.signal)
+        latch = self.latches.setdefault((c.bus, c.message, c.signal), Latch(len(self.latches), field))
         return Test(None, latch.number, c.raws)
+
+    def _judge_raws(self, row: Row, key: str, field: Field, ranges: Ranges) -> None:
+        """Raw values that a field cannot hold are a mistake: 0xFF of eight signed bits is -1."""
+        if ranges and field.is_float:
+            raise self._wrong(row, key, "nothing, as the signal holds floating-point numbers", ranges)
+        low, high = field.raws
+        for first, last in ranges:
+            if not low <= first <= last <= high:
+                got = first if first == last else [first, last]
+                raise self._wrong(row, key, f"raw values from {low} to {high}", got)
 
     def _table(self, row: Row, signal: Signal, field: Field) -> tuple[dict[int, Value] | None, Value | None]:
         if row.values is None:
@@ -343,12 +377,15 @@ class _Compiler:
             if rule.counter is not None and rule.counter not in known:
                 near = nearest(rule.counter, known)
                 raise CatalogueError(self.map.file, f"{key}.counter", expected="a signal", got=rule.counter, near=near)
+            if any(s.is_float or s.length > MAX_COUNTER_BITS for s in messages[name].signals if s.name == rule.counter):
+                expected = f"a whole number of at most {MAX_COUNTER_BITS} bits"
+                raise CatalogueError(self.map.file, f"{key}.counter", expected=expected, got=rule.counter)
 
     def _message(self, number: int, key: tuple[str, str], rows: tuple[PlanRow, ...]) -> PlanMessage:
         bus, name = key
         message = self.dbc[bus][name]
         rule = self.map.messages.get(key, MessageRule(None, None, None))
-        counter = next((field_of(s) for s in message.signals if s.name == rule.counter), None)
+        counter = next((field_of(s._replace(signed=False)) for s in message.signals if s.name == rule.counter), None)
         latches = tuple(latch for (b, m, _), latch in self.latches.items() if (b, m) == key)
         return PlanMessage(
             number, bus, name, message.id, message.length, b"", (), 0, rule.checksum, counter,
@@ -360,11 +397,11 @@ class _Compiler:
             number, a.bus, a.name, a.response, 0, a.prefix, a.lengths, a.request, None, None, 0, (), rows
         )
 
-    def _judge_clashes(self, messages: Iterable[PlanMessage]) -> None:
-        """Two messages of one bus with one identifier cannot both be decoded."""
+    def _judge_clashes(self, messages: Iterable[PlanMessage], answers: Iterable[PlanMessage]) -> None:
+        """Two messages of one bus with one identifier cannot both be decoded, nor can a message and an answer."""
         seen: dict[tuple[str, int], str] = {}
-        for m in messages:
-            if (m.bus, m.id) in seen:
+        for m in (*messages, *answers):
+            if (m.bus, m.id) in seen and not (m.prefix and (m.bus, seen[m.bus, m.id]) in self.map.uds):
                 key = f"buses.{m.bus}"
                 raise CatalogueError(
                     self.map.file, key, expected="one message an identifier", got=f"{seen[m.bus, m.id]} and {m.name}"
@@ -384,11 +421,21 @@ class _NotInVocabulary(Exception):  # noqa: N818 (never leaves this module)
         self.key, self.expected, self.got, self.near = key, expected, got, near
 
 
-def _bounds(signal: Signal) -> tuple[float, float]:
-    """The physical values that a wire would take: those that round, half to even, into the range of the Signal."""
+def _bounds(signal: Signal, field: Field, scale: float, offset: float) -> tuple[float, float]:
+    """The physical values that a wire would take; infinite where the field reaches no others."""
+    low, high = _wire_bounds(signal)
+    if not field.is_float:
+        first, last = sorted(raw * scale + offset for raw in field.raws)
+        low, high = -math.inf if first >= low else low, math.inf if last <= high else high
+    return low, high
+
+
+def _wire_bounds(signal: Signal) -> tuple[float, float]:
+    """What fits the datatype of a Signal and rounds, half to even, into its range."""
     low, high = signal.minimum, signal.maximum
     if signal.scalar not in INTEGERS:
-        return -math.inf if low is None else float(low), math.inf if high is None else float(high)
+        widest = FLOAT32_MAX if signal.scalar == "float" else math.inf
+        return -widest if low is None else float(low), widest if high is None else float(high)
     type_low, type_high = INTEGERS[signal.scalar]
     first = type_low if low is None else max(type_low, math.ceil(low))
     last = type_high if high is None else min(type_high, math.floor(high))
