@@ -91,7 +91,8 @@ function newCar(id) {
   car.nameRow = car.body.appendChild(make("tr", "name"));
   const head = car.nameRow.appendChild(make("th"));
   head.scope = "rowgroup";
-  head.colSpan = 5;
+  head.colSpan = 4;
+  car.nameRow.append(make("td", "meaning"));
   car.rowTitle = head.appendChild(document.createTextNode(id));
   car.count = head.appendChild(make("span"));
   $("cars").append(car.card);
@@ -167,7 +168,7 @@ function addRow(car, signal) {
   const cut = signal.path.lastIndexOf(".") + 1;
   const branch = head.appendChild(make("span", "branch"));
   for (const step of signal.path.slice(0, cut).match(/[^.]*\./g) || []) branch.append(step, make("wbr"));
-  for (const word of signal.path.slice(cut).split(/(?=[A-Z][a-z])/)) head.append(make("wbr"), word);
+  for (const word of signal.path.slice(cut).split(/(?=[A-Z][a-z])/)) head.append(word, make("wbr"));
   const value = row.appendChild(make("td", "value"));
   row.append(make("td", "unit", unitText(signal.unit)));
   const age = row.appendChild(make("td", "age"));
