@@ -13,7 +13,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
+from pydantic_core import PydanticCustomError
 
 from renkei.errors import CatalogueError, UnknownName, nearest
 from renkei.vehicle import (
@@ -36,14 +37,49 @@ _EXTENDED = 0x8000_0000  # set in identifiers of 29 bits, as in a DBC file
 _HIGHEST_BASE_ID = 0x7FF
 
 Scalar = bool | int | float | str
-RawSpan = Annotated[int | tuple[int, int], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)]
-RawSpans = Annotated[list[RawSpan], BeforeValidator(lambda v: [v] if isinstance(v, int) else v)]
+
+
+def _span(given: Any) -> int | tuple[int, int]:
+    match given:
+        case bool():
+            pass
+        case int():
+            return given
+        case [int(first), int(last)] if first <= last:
+            return first, last
+    raise PydanticCustomError("span", "a raw value or [first, last]")
+
+
+def _scalar(given: Any) -> Scalar:
+    if not isinstance(given, Scalar):
+        raise PydanticCustomError("scalar", "true, false, a number or a text")
+    return given
+
+
+def _scalar_or_list(given: Any) -> Scalar | list[Scalar]:
+    return [_scalar(each) for each in given] if isinstance(given, list) else _scalar(given)
+
+
+RawSpan = Annotated[int | tuple[int, int], PlainValidator(_span)]
+RawSpans = Annotated[list[RawSpan], Field(min_length=1), BeforeValidator(lambda v: [v] if isinstance(v, int) else v)]
+OneValue = Annotated[Scalar, PlainValidator(_scalar)]
 Several = BeforeValidator(lambda v: v if isinstance(v, list) else [v])
 Confidence = Literal["recorded", "published", "disputed"]
 
 
+def _not_zero(scale: float) -> float:
+    if scale == 0:
+        raise PydanticCustomError("scale", "a number other than 0")
+    return scale
+
+
+Scale = Annotated[float, AfterValidator(_not_zero)]
+
+
 class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, arbitrary_types_allowed=True, allow_inf_nan=False
+    )
 
 
 class _Source(_File):
@@ -71,15 +107,15 @@ class _Bus(_File):
 class _Message(_File):
     checksum: str | None = None
     counter: str | None = None
-    cycle_ms: float | None = Field(default=None, gt=0, strict=False)
+    cycle_ms: float | None = Field(default=None, gt=0)
 
 
 class _UdsSignal(_File):
     start: int = Field(ge=0)
     length: int = Field(ge=1, le=64)
     signed: bool = False
-    scale: float = Field(default=1.0, strict=False)
-    offset: float = Field(default=0.0, strict=False)
+    scale: Scale = 1.0
+    offset: float = 0.0
     unit: str | None = None
     count: int | None = Field(default=None, ge=1)
 
@@ -95,15 +131,16 @@ class _Uds(_File):
 
 class _Row(_File):
     from_: str = Field(alias="from", pattern=r"^[^.\s]+\.[^.\s]+\.[^.\s]+$")
-    scale: float = Field(default=1.0, strict=False)
-    offset: float = Field(default=0.0, strict=False)
+    scale: Scale = 1.0
+    offset: float = 0.0
     unit: str | None = None
-    values: dict[str, Scalar] | None = None
-    other: Scalar | None = None
+    values: dict[str, OneValue] | None = None
+    other: OneValue | None = None
     invalid: list[RawSpan] = []
     when: dict[str, RawSpans] = {}
     unless: dict[str, RawSpans] = {}
-    element: int | None = Field(default=None, ge=0)
+    element: int | None = Field(default=None, ge=0, le=9999)
+    plus: str | None = None
     personal: bool = False
     source: list[str] = Field(min_length=1)
     confidence: Confidence = "published"
@@ -116,11 +153,11 @@ class _Map(_File):
     buses: dict[str, _Bus] = {}
     messages: dict[str, _Message] = {}
     uds: dict[str, dict[str, _Uds]] = {}
-    signals: dict[str, Annotated[list[_Row], Several]] = {}
+    signals: dict[str, Annotated[list[_Row], Field(min_length=1), Several]] = {}
 
 
 class _Fact(_File):
-    value: Scalar | list[Scalar]
+    value: Annotated[Scalar | list[Scalar], PlainValidator(_scalar_or_list)]
     source: list[str] = Field(min_length=1)
     confidence: Confidence = "published"
     note: str | None = None
@@ -272,7 +309,7 @@ class Catalogue:
         )
 
     def _dbc(self, file: Path, maker: str, bus: str, name: str) -> Path:
-        found = self._file(maker, f"can/{name}")
+        found = self._file(maker, f"can/{name}") if Path(name).name == name else None
         if found is None:
             near = nearest(name, {f.name for d in self.folders for f in (d / "makers" / maker / "can").glob("*.dbc")})
             raise CatalogueError(file, f"buses.{bus}.dbc", expected="a file in can/", got=name, near=near)
@@ -297,26 +334,50 @@ def _read(file: Path, model: type[F]) -> F:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as e:
         raise CatalogueError(file, "(file)", expected="a readable file", got=e.strerror) from e
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as e:
         raise CatalogueError(file, "(file)", expected="TOML", got=str(e)) from e
     try:
         return model.model_validate(content)
     except ValidationError as e:
         first = e.errors()[0]
-        raise _as_catalogue_error(file, model, first["loc"], first["type"], first["msg"], first["input"]) from e
+        loc = _as_written(first["loc"], content)
+        raise _as_catalogue_error(file, model, loc, first["type"], first["msg"], first["input"]) from e
+
+
+_EXPECTED = {
+    "dict_type": "a table",
+    "list_type": "a list",
+    "missing": "a value",
+    "model_type": "a table",
+    "string_pattern_mismatch": "BUS.MESSAGE.SIGNAL",
+    "too_short": "at least one",
+}
+"""What pydantic says in its own terms."""
+
+
+def _as_written(loc: tuple[int | str, ...], content: Any) -> tuple[int | str, ...]:
+    """A place in a file without the numbers that reading adds, such as that of a row that is not in a list."""
+    kept: list[int | str] = []
+    for part in loc:
+        if isinstance(part, str) or isinstance(content, list):
+            kept.append(part)
+            try:
+                content = content[part]
+            except (LookupError, TypeError):
+                content = None
+    return tuple(kept)
 
 
 def _as_catalogue_error(
     file: Path, model: type[BaseModel], loc: tuple[int | str, ...], kind: str, message: str, got: object
 ) -> CatalogueError:
-    key = ".".join(str(part) for part in loc if not (isinstance(part, str) and "[" in part))
+    key = ".".join(map(str, loc))
     if kind == "extra_forbidden":
         known = _keys_at(model, loc[:-1])
         expected = "one of the keys " + ", ".join(sorted(known))
         return CatalogueError(file, key, expected=expected, got=loc[-1], near=nearest(str(loc[-1]), known))
-    if kind == "missing":
-        return CatalogueError(file, key, expected="a value", got=None)
-    return CatalogueError(file, key, expected=message.removeprefix("Input should be "), got=got)
+    expected = _EXPECTED.get(kind) or message.removeprefix("Input should be ")
+    return CatalogueError(file, key, expected=expected, got=None if kind == "missing" else got)
 
 
 def _keys_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> set[str]:
@@ -403,6 +464,7 @@ def _row(file: Path, path: str, read: _Row, buses: Mapping[str, Bus], maker: Mak
         conditions(read.unless, "unless"),
         read.element,
         read.personal,
+        read.plus,
     )
 
 
@@ -416,11 +478,16 @@ def _values(file: Path, key: str, read: _Row) -> dict[int, Value] | None:
         raise CatalogueError(
             file, f"{key}.{min(given)}", expected="nothing beside values", got=getattr(read, min(given))
         )
-    try:
-        return {int(raw, 0): value for raw, value in read.values.items()}
-    except ValueError:
-        bad = next(raw for raw in read.values if not raw.lstrip("-").isdigit())
-        raise CatalogueError(file, f"{key}.values", expected="raw integers as keys", got=bad) from None
+    values: dict[int, Value] = {}
+    for text, value in read.values.items():
+        try:
+            raw = int(text, 0)
+        except ValueError:
+            raise CatalogueError(file, f"{key}.values", expected="raw integers as keys", got=text) from None
+        if raw in values:
+            raise CatalogueError(file, f"{key}.values", expected="every raw value once", got=text)
+        values[raw] = value
+    return values
 
 
 def _condition(file: Path, key: str, own: tuple[str, str], name: str, raws: Iterable[RawSpan]) -> Condition:
