@@ -97,6 +97,7 @@ class Row:
     unless: tuple[Condition, ...] = ()
     element: int | None = None
     personal: bool = False
+    plus: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,12 @@ def payload(message: PlanMessage, values: Mapping[PlanRow, Any], *, base: bytes 
 
     Raises ValueRefused for a value that the field cannot carry. The rest as in `with_raws`.
     """
-    return with_raws(message, {row: raw_of(row, value) for row, value in values.items()}, base=base, count=count)
+    raws = {row: raw_of(row, value) for row, value in values.items()}
+    data = bytearray(base if base is not None else bytes(message.length))
+    for row, value in values.items():
+        if row.plus and value is not None:
+            put(data, row.plus[0], _rest(row, value, raws[row]))
+    return with_raws(message, raws, base=bytes(data), count=count)
 
 
 def with_raws(message: PlanMessage, raws: Mapping[PlanRow, Any], *, base: bytes | None = None, count: int = 0) -> bytes:
@@ -71,6 +76,14 @@ def raw_of(row: PlanRow, value: Any) -> Any:
             row.signal.path, "range", expected="a value whose code does not mean not available", got=value
         )
     return raw
+
+
+def _rest(row: PlanRow, value: float, raw: float) -> int:
+    """The raw value of the field that is added: what the first one leaves, as near as it can."""
+    assert row.plus is not None
+    field, factor = row.plus
+    low, high = field.raws
+    return min(max(round((value - raw * row.scale - row.offset) / factor), low), high)
 
 
 def put(data: bytearray, field: Field, raw: Any) -> None:

@@ -234,6 +234,9 @@ class _Writer:
         else:
             self.names |= {f"S{n}": row.scale, f"B{n}": row.offset, f"lo{n}": row.low, f"hi{n}": row.high}
             lines = [f"v = r * S{n} + B{n}"]
+            if row.plus:
+                self.names[f"P{n}"] = row.plus[1]
+                lines = [f"v = r * S{n} + B{n} + {self.raw(row.plus[0])} * P{n}"]
             beyond = [f"v < lo{n}"] * (row.low > -math.inf) + [f"v > hi{n}"] * (row.high < math.inf)
             beyond += ["v - v != 0"] * row.field.is_float  # infinite
             if beyond:

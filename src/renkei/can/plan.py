@@ -70,7 +70,7 @@ class PlanRow:
     Without `table`: value = raw × scale + offset, invalid outside `low` to `high`, which are infinite where no raw
     value lies beyond. With it: the value that the raw value stands for, `other` where it is not named; None is "not
     available". `elements` above 0: an array of that many fields in a row. `array` 0 and above: this is element
-    `element` of that array of the plan.
+    `element` of that array of the plan. `plus`: a second field, whose raw × its factor is added to the value.
     """
 
     index: int
@@ -88,6 +88,7 @@ class PlanRow:
     array: int
     element: int
     elements: int
+    plus: tuple[Field, float] | None
     row: Row
 
 
@@ -229,11 +230,12 @@ class _Compiler:
             scale, offset = Fraction(1), Fraction(0)
         low, high = -math.inf, math.inf
         if table is None and signal.scalar != "boolean":
-            low, high = _bounds(signal, field, float(scale), float(offset))
+            low, high = _bounds(signal, None if row.plus else field, float(scale), float(offset))
         self._judge_raws(row, "invalid", field, row.invalid)
         return PlanRow(
             signal.index, signal, field, float(scale), float(offset), low, high, row.invalid, table, other, tests,
-            self._tests(row, "unless"), self._array(row, signal, elements), row.element or 0, elements, row,
+            self._tests(row, "unless"), self._array(row, signal, elements), row.element or 0, elements,
+            self._plus(row, signal, physical[2]), row,
         )  # fmt: skip
 
     def _uds_signal(self, row: Row) -> tuple[UdsAnswer, UdsSignal]:
@@ -338,6 +340,18 @@ class _Compiler:
         scale_, offset_ = exact(scale) * exact(row.scale), exact(offset) * exact(row.scale) + exact(row.offset)
         return scale_ * to_scale, offset_ * to_scale + to_offset
 
+    def _plus(self, row: Row, signal: Signal, unit: str | None) -> tuple[Field, float] | None:
+        """The second signal of a sum, in the unit of the Signal."""
+        if row.plus is None:
+            return None
+        if (row.bus, row.message) in self.map.uds or row.values is not None:
+            raise self._wrong(row, "plus", "nothing beside values, or for an answer on diagnostics", row.plus)
+        _, dbc = self._dbc_signal(row, row.bus, row.message, row.plus, "plus")
+        if dbc.is_float or dbc.offset or dbc.switches:
+            raise self._wrong(row, "plus", "a whole number without offset that is not multiplexed", row.plus)
+        to_scale, _ = conversion(row.unit or unit, signal.unit)
+        return field_of(dbc), float(exact(dbc.scale) * exact(row.scale) * to_scale)
+
     def _array(self, row: Row, signal: Signal, elements: int) -> int:
         if not signal.is_array:
             if row.element is not None or elements:
@@ -421,10 +435,10 @@ class _NotInVocabulary(Exception):  # noqa: N818 (never leaves this module)
         self.key, self.expected, self.got, self.near = key, expected, got, near
 
 
-def _bounds(signal: Signal, field: Field, scale: float, offset: float) -> tuple[float, float]:
-    """The physical values that a wire would take; infinite where the field reaches no others."""
+def _bounds(signal: Signal, field: Field | None, scale: float, offset: float) -> tuple[float, float]:
+    """The physical values that a wire would take; infinite where `field` alone reaches no others."""
     low, high = _wire_bounds(signal)
-    if not field.is_float:
+    if field is not None and not field.is_float:
         first, last = sorted(raw * scale + offset for raw in field.raws)
         low, high = -math.inf if first >= low else low, math.inf if last <= high else high
     return low, high
