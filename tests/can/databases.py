@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,9 +14,9 @@ from hypothesis import strategies as st
 
 from renkei.can.checks import CHECKSUMS
 from renkei.can.dbc import parse
-from renkei.can.encode import put, with_raws
+from renkei.can.encode import with_raws
 from renkei.can.frames import EXTENDED, Frames
-from renkei.can.plan import Field, Plan, PlanMessage, compile_plan, field_of
+from renkei.can.plan import Field, Plan, PlanMessage, compile_plan
 from renkei.vehicle import Bus, Condition, Map, MessageRule, Row
 from renkei.vocabulary import Signal, Vocabulary
 
@@ -158,7 +159,7 @@ def messages(draw: st.DrawFn, name: str, id_: int, *, overlaps: bool) -> TextMes
         if k is not None:  # a scale of 1, as cantools selects by the scaled value
             found[k] = found[k]._replace(multiplexes=True, signed=False, scale=1, offset=0)
     for k, signal in enumerate(found):
-        if k == top or draw(st.integers(0, 3)) == 0 and k != below:
+        if k == top or (k != below and draw(st.integers(0, 3)) == 0):
             continue
         by = found[top if k == below or below is None or draw(st.booleans()) else below]
         most = min((1 << by.length) - 1, 7)
@@ -201,13 +202,11 @@ def conditions(draw: st.DrawFn, own: tuple[str, str], car: Mapping[tuple[str, st
 def rows(draw: st.DrawFn, car: Mapping[tuple[str, str], TextMessage], path: str, element: int | None) -> Row:
     """A row for a path from any signal that can give it, with any extras."""
     scalar = VOCABULARY[path].scalar
-    able = [(k, s) for k, m in sorted(car.items()) for s in m.signals]
-    if scalar == "string":
-        able = [(k, s) for k, s in able if s.length <= 16 and not s.is_float] or able[:0]
-    key, signal = draw(st.sampled_from(able))
+    every = [(k, s) for k, m in sorted(car.items()) for s in m.signals]
+    key, signal = draw(st.sampled_from([x for x in every if scalar != "string" or _may_have_table(x[1])]))
     low, high = raws_of(signal)
     row = Row(path, *key, signal.name, ("test",), element=element)
-    if scalar == "string" or signal.length <= 16 and not signal.is_float and draw(st.integers(0, 2)) == 0:
+    if scalar == "string" or (_may_have_table(signal) and draw(st.integers(0, 2)) == 0):
         meant = {"string": st.sampled_from(STATES), "boolean": st.booleans()}.get(scalar, st.integers(3, 12))
         table = draw(st.dictionaries(st.integers(low, high), meant, min_size=1, max_size=5))
         row = replace(row, values=table, other=draw(st.one_of(st.none(), meant)))
@@ -252,8 +251,12 @@ def cars(draw: st.DrawFn, *, extras: bool = True, overlaps: bool = True) -> Car:
 
 
 def _able_paths(car: Mapping[tuple[str, str], TextMessage]) -> list[str]:
-    tables = any(s.length <= 16 and not s.is_float for m in car.values() for s in m.signals)
+    tables = any(_may_have_table(s) for m in car.values() for s in m.signals)
     return [s.path for s in VOCABULARY if s.path not in NUMBERS[1:] and (tables or s.scalar != "string")]
+
+
+def _may_have_table(signal: TextSignal) -> bool:
+    return signal.length <= 16 and not signal.is_float
 
 
 @st.composite
@@ -318,7 +321,7 @@ def blocks(sent: Sequence[Sent], cuts: Iterable[int] = ()) -> list[Frames]:
     """Frames in columns, cut before each of these places."""
     edges = [0, *sorted(c for c in cuts if 0 <= c <= len(sent)), len(sent)]
     width = 64 if any(len(s.data) > 8 for s in sent) else 8
-    return [_columns(sent[a:b], width) for a, b in zip(edges, edges[1:], strict=False)]
+    return [_columns(sent[a:b], width) for a, b in pairwise(edges)]
 
 
 def _columns(sent: Sequence[Sent], width: int) -> Frames:
@@ -333,13 +336,3 @@ def _columns(sent: Sequence[Sent], width: int) -> Frames:
         data,
         ("0", "1", "2"),
     )
-
-
-def bytes_with(message: TextMessage, raws: Mapping[str, Any]) -> bytes:
-    """A payload of zeros with these raw values in it."""
-    (parsed,) = parse(dbc_text([message]), "one.dbc").messages.values()
-    fields = {s.name: field_of(s) for s in parsed.signals}
-    data = bytearray(message.length)
-    for name, raw in raws.items():
-        put(data, fields[name], raw)
-    return bytes(data)

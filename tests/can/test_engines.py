@@ -8,13 +8,12 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
+from itertools import combinations
 from typing import Any
 
 import cantools
 import pytest
-from databases import FILE, NUMBERS, VOCABULARY, Car, Sent, blocks, cars, dbc_text, random_raw, traffic
-from databases import TextMessage as M
-from databases import TextSignal as S
+from databases import FILE, VOCABULARY, Car, Sent, blocks, cars, random_raw, traffic
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -24,10 +23,8 @@ from renkei.can.dbc import parse
 from renkei.can.encode import payload, put, with_raws
 from renkei.can.frame_engine import Counts, FrameEngine, raw_value
 from renkei.can.plan import Field, Plan, PlanMessage, PlanRow, compile_plan
-from renkei.errors import ValueRefused
 from renkei.samples import INVALID, Column, Quality
-from renkei.vehicle import Bus, Condition, Map, MessageRule, Row
-from renkei.vocabulary import Signal, Vocabulary
+from renkei.vehicle import Bus, Map, MessageRule, Row
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 RANDOM_CARS = settings(deadline=None, suppress_health_check=SLOW)
@@ -190,13 +187,13 @@ def test_what_is_encoded_comes_back(car: Car, seed: int) -> None:
 
 
 def selects_itself(message: PlanMessage, r: PlanRow) -> bool:
-    """Whether the bits of a row are also those of a condition on it, of the counter or of the checksum."""
-    others = [t.field for t in (*r.when, *r.unless) if t.field is not None]
-    others += [message.counter] if message.counter else []
+    """Whether bits are wanted twice: by the row, by a condition on it, by the counter or by the checksum."""
+    tested = {t.field for t in (*r.when, *r.unless) if t.field is not None}
     seal = bytearray(message.length)
     seal[-1] = CHECKSUMS[message.checksum].mask if message.checksum else 0
-    bits = int.from_bytes(seal, "big")
-    return any(mask(message, r.field) & other for other in (bits, *(mask(message, f) for f in others)))
+    wanted = [int.from_bytes(seal, "big"), *(mask(message, f) for f in (r.field, *tested))]
+    wanted += [mask(message, message.counter)] if message.counter else []
+    return any(one & other for one, other in combinations(wanted, 2))
 
 
 def mask(message: PlanMessage, field: Field) -> int:
