@@ -55,7 +55,10 @@ class Samples:
         self._texts: dict[str, dict[str, int]] = {}
 
     def add(self, path: str, column: Column) -> None:
-        """Take samples of the signal at `path`; the arrays of `column` are kept, not copied."""
+        """Take samples of the signal at `path`; the arrays of `column` are kept, not copied.
+
+        Raises OutputError where there is no room for a scratch file.
+        """
         codes = None if column.texts is None else self._text_codes(path, column)
         self._waiting.setdefault(path, []).append(_Block(column.t, column.value, column.quality, codes))
         self.count += len(column.t)
@@ -102,13 +105,17 @@ class Samples:
         return codes
 
     def _spill(self) -> None:
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix=".renkei-", dir=self._scratch))
-        for n, (path, blocks) in enumerate(self._waiting.items()):
-            with self._file(n).open("ab") as file:
-                for block in blocks:
-                    _packed(block).tofile(file)
-            self._waiting[path] = []
+        try:
+            if self._folder is None:
+                self._folder = Path(tempfile.mkdtemp(prefix=".renkei-", dir=self._scratch))
+            for n, (path, blocks) in enumerate(self._waiting.items()):
+                with self._file(n).open("ab") as file:
+                    for block in blocks:
+                        file.write(_packed(block).view(np.uint8).data)
+                self._waiting[path] = []
+        except OSError as e:
+            place = self._folder or self._scratch or tempfile.gettempdir()
+            raise OutputError(f"{place}: scratch files cannot be written: {e.strerror or e}") from e
         self._held = 0
 
     def _file(self, number: int) -> Path:
