@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
 from renkei.cli import ask, bench, catalogue, check, decode, demo, files, up
-from renkei.errors import RenkeiError, nearest
+from renkei.errors import OutputError, RenkeiError
 
 
 class _Group(TyperGroup):
-    """Names the nearest command for a misspelt one."""
+    """Runs commands; what becomes of their output is settled here, where typer has not yet made an exit code of it."""
 
-    def resolve_command(self, ctx, args):  # type: ignore[no-untyped-def]
-        if args and args[0] not in self.commands and not args[0].startswith("-"):
-            near = nearest(args[0], self.commands)
-            ctx.fail(f"no command '{args[0]}'" + (f"; did you mean '{near}'?" if near else "; see renkei --help"))
-        return super().resolve_command(ctx, args)
+    def invoke(self, ctx):  # type: ignore[no-untyped-def]
+        try:
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()
+        except OSError as e:  # not one of ours, which name their file: output has nowhere to go
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            if isinstance(e, BrokenPipeError):  # the reader has gone, as `| head` does
+                raise typer.Exit(141) from None
+            raise OutputError(f"output cannot be written: {e.strerror or e}") from e
 
 
 app = typer.Typer(
@@ -40,15 +47,26 @@ for family in (decode, up, ask, catalogue, check, files, bench, demo):
     family.add_to(app)
 
 
+_UsageError: Any = typer.BadParameter.__mro__[1]  # typer exports none of its other errors
+
+
 def main() -> None:
-    """Run a command; a RenkeiError becomes one line on standard error and its exit code."""
+    """Run a command; what is wrong with its input becomes one line on standard error and an exit code."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except RenkeiError as e:
         print(f"renkei: {e}", file=sys.stderr)
         sys.exit(e.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:  # the reader of our output has gone, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+    except _UsageError as e:
+        _tell(e)
+        sys.exit(e.exit_code)
+
+
+def _tell(usage: Any) -> None:
+    message = usage.format_message()
+    if "\n" in message:  # the help of a group that was called without a command
+        usage.show()
+        return
+    if usage.ctx and not message.endswith("?"):
+        message = f"{message.removesuffix('.')}; see '{usage.ctx.command_path} --help'"
+    print(f"renkei: {message[:1].lower()}{message[1:]}", file=sys.stderr)
