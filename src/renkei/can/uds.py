@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,19 @@ from renkei.samples import INVALID, Column, Quality
 
 
 class Answers:
-    """Finds and decodes the answers among the frames of one car, block after block."""
+    """Finds and decodes the answers among the frames of one car, block after block.
+
+    Messages that rows of answers have conditions on are followed beside them, in an engine that counts for itself.
+    """
 
     def __init__(self, plan: Plan) -> None:
-        self._engine = FrameEngine(plan)
+        self._engine = FrameEngine(replace(plan, messages=()))
+        waited = {t.latch for a in plan.answers for row in a.rows for t in (*row.when, *row.unless) if t.field is None}
+        others = [replace(m, rows=()) for m in plan.messages if any(x.number in waited for x in m.latches)]
+        self._others = FrameEngine(replace(plan, messages=tuple(others), answers=()))
+        self._other_ids = {(m.bus, m.id) for m in others}
         self._ids = {(a.bus, a.id) for a in plan.answers}
-        self._wanted = np.array(sorted({id_ for _, id_ in self._ids}), np.uint32)
+        self._wanted = np.array(sorted({id_ for _, id_ in self._ids | self._other_ids}), np.uint32)
 
     @property
     def counts(self) -> Counts:
@@ -32,10 +40,14 @@ class Answers:
         found: dict[int, list[tuple[int, Any]]] = {}
         for i in np.flatnonzero(np.isin(frames.id, self._wanted)) if len(self._wanted) else ():
             id_, t = int(frames.id[i]), int(frames.t[i])
-            for bus in (b for b in channel_buses[frames.channel[i]] if (b, id_) in self._ids):
-                data = frames.data[i, : frames.length[i]].tobytes()
-                for index, value in self._engine.decode(bus, id_, data, t):
-                    found.setdefault(index, []).append((t, value))
+            data = frames.data[i, : frames.length[i]].tobytes()
+            for bus in channel_buses[frames.channel[i]]:
+                if (bus, id_) in self._other_ids:
+                    self._others.decode(bus, id_, data, t)
+                    self._engine.memory.latched[:] = self._others.memory.latched
+                elif (bus, id_) in self._ids:
+                    for index, value in self._engine.decode(bus, id_, data, t):
+                        found.setdefault(index, []).append((t, value))
         return [column_of(index, pairs) for index, pairs in found.items()]
 
 
