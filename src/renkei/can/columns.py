@@ -70,6 +70,7 @@ class ColumnEngine:
             np.full(n, -1, np.int64), np.zeros(n, np.int64), np.zeros(latches, np.int64), np.zeros(latches, np.bool_),
             np.zeros(len(_COUNTED), np.int64),
         )  # fmt: skip
+        self._buffers: dict[str, NDArray[Any]] = {}
         self._gatherings = [_Gathering(a.elements) for a in plan.arrays]
 
     @property
@@ -78,15 +79,25 @@ class ColumnEngine:
 
     def decode(self, frames: Frames, channel_buses: Sequence[Iterable[str]]) -> list[Column]:
         """One Column for each row that said something; several rows may speak for one signal."""
-        plain, extended, extended_slots = self._lookup(channel_buses)
-        words = frames.data.view(np.uint64)
-        t, at, value, quality, t_start, start, used = kernels.decode(
-            frames.t, frames.channel, frames.id, frames.length, frames.data, words, plain, extended, extended_slots,
-            *self._tables, *self._state,
+        tables, state, n = self._tables, self._state, len(frames)
+        slots = self._scratch("slots", n, np.int16)
+        ids = (frames.channel, frames.id, frames.length)
+        start = kernels.sift(*ids, *self._lookup(channel_buses), tables.messages, state.counts, slots)
+        # Only what leaves is new memory: pages that were never touched cost more than the decoding.
+        begin, sizes = start[tables.rows[:, 0]], (start[1:] - start[:-1])[tables.rows[:, 0]]
+        own_times = np.where(tables.rows[:, 9] != tables.rows[:, 10], sizes, 0)
+        known, with_times = int(start[-1]), int(start[-1] + own_times.sum())
+        t_start = np.where(own_times > 0, known + np.cumsum(own_times) - own_times, begin)
+        v_start, used = np.cumsum(sizes) - sizes, np.zeros(len(sizes), np.int64)
+        t, value, quality = _arena(with_times, int(sizes.sum()))
+        at, firsts = self._scratch("at", with_times, np.int64), self._scratch("firsts", known, np.uint64)
+        kernels.decode(
+            frames.t, frames.data, frames.data.view(np.uint64), slots, start, at, t[:known], firsts,
+            self._scratch("failed", known, np.bool_), t, value, quality, t_start, v_start, used, *tables, *state,
         )  # fmt: skip
         columns: list[Column] = []
         gathering: dict[int, list[tuple[Any, ...]]] = {}
-        for row, a, b, n in zip(self.rows, t_start.tolist(), start.tolist(), used.tolist(), strict=True):
+        for row, a, b, n in zip(self.rows, t_start.tolist(), v_start.tolist(), used.tolist(), strict=True):
             times, values, qualities = t[a : a + n], value[b : b + n], quality[b : b + n]
             if row.array >= 0:
                 elements = np.full(n, row.element)
@@ -97,6 +108,12 @@ class ColumnEngine:
         for array, parts in gathering.items():
             columns += self._gathered(array, [np.concatenate(x) for x in zip(*parts, strict=True)])
         return columns
+
+    def _scratch(self, name: str, size: int, dtype: Any) -> NDArray[Any]:
+        """Memory that is used again for every block."""
+        if name not in self._buffers or len(self._buffers[name]) < size:
+            self._buffers[name] = np.empty(size, dtype)
+        return self._buffers[name][:size]
 
     def _gathered(self, array: int, elements: Sequence[NDArray[Any]]) -> list[Column]:
         """The array samples that are complete by now, from elements: place, element, time, value, quality."""
@@ -183,6 +200,13 @@ class ColumnEngine:
         if value not in self.texts:
             self.texts.append(value)
         return float(self.texts.index(value))
+
+
+def _arena(times: int, values: int) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int8]]:
+    """Columns in one piece of memory, which is then large enough for large pages."""
+    arena = np.empty(8 * times + 9 * values, np.uint8)
+    ends = (8 * times, 8 * (times + values))
+    return arena[: ends[0]].view(np.int64), arena[ends[0] : ends[1]].view(np.float64), arena[ends[1] :].view(np.int8)
 
 
 class _Gathering:

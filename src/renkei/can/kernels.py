@@ -143,9 +143,9 @@ def _byte(words, i, j):
 
 
 @kernel
-def _sift(channel, ids, lengths, plain, extended, extended_slots, messages, counts):
-    """The message of each frame (-1: nothing to decode), and where each message begins when they are grouped."""
-    slots, start = np.empty(len(ids), np.int16), np.zeros(len(messages) + 1, np.int64)
+def sift(channel, ids, lengths, plain, extended, extended_slots, messages, counts, slots):
+    """Put into `slots` the message of each frame (-1: nothing to decode); where each message begins when grouped."""
+    start = np.zeros(len(messages) + 1, np.int64)
     needed = messages[:, 0].astype(np.uint8)
     short = 0
     for i in range(len(ids)):
@@ -173,7 +173,7 @@ def _sift(channel, ids, lengths, plain, extended, extended_slots, messages, coun
     for m in range(len(messages)):
         start[m + 1] += start[m]
     counts[1] += start[-1]
-    return slots, start
+    return start
 
 
 @kernel
@@ -426,31 +426,19 @@ def _compact(keep, t, at, value, quality, out_t, out_at):
 
 @kernel
 def decode(
-    t, channel, ids, lengths, data, words, plain, extended, extended_slots, messages, rows, numbers, tests, latches,
-    spans, lut, counter, counter_t, latch_raw, latch_known, counts,
+    t, data, words, slots, start, at, times, firsts, failed, out_t, out_v, out_q, time_start, row_start, used,
+    messages, rows, numbers, tests, latches, spans, lut, counter, counter_t, latch_raw, latch_known, counts,
 ):  # fmt: skip
-    """All rows of a block: times and places in the block, values and qualities; where each row begins in both pairs;
-    how many samples it has."""
-    slots, start = _sift(channel, ids, lengths, plain, extended, extended_slots, messages, counts)
-    n_rows, n_frames = len(rows), start[-1]
-    row_start, time_start, used = np.zeros(n_rows, np.int64), np.zeros(n_rows, np.int64), np.zeros(n_rows, np.int64)
-    capacity, with_times = 0, n_frames
-    for r in range(n_rows):
-        n = start[rows[r, 0] + 1] - start[rows[r, 0]]
-        row_start[r], time_start[r] = capacity, start[rows[r, 0]]
-        capacity += n
-        if rows[r, 9] != rows[r, 10]:  # other rows share the times of their message
-            time_start[r] = with_times
-            with_times += n
-    out_v, out_q = np.empty(capacity, np.float64), np.empty(capacity, np.int8)
-    out_t, out_at = np.empty(with_times, np.int64), np.empty(with_times, np.int64)
-    at, times, firsts = out_at[:n_frames], out_t[:n_frames], np.empty(n_frames, np.uint64)
+    """All rows of a block. Row r has `used[r]` samples: values and qualities from `row_start[r]` on, times and places
+    in the block from `time_start[r]` on; rows without conditions share those of their message."""
     _group(slots, start, t, words, at, times, firsts)
-    failed, stop, failures = np.zeros(n_frames, np.bool_), start[1:].copy(), np.zeros(len(messages), np.int64)
+    stop, failures = start[1:].copy(), np.zeros(len(messages), np.int64)
+    failed[:] = False
     for m in range(len(messages)):
         stop[m], failures[m] = _judged(
             m, start[m], stop[m], at, times, firsts, failed, data, words, messages, counter, counter_t, counts
         )
+    n_rows = len(rows)
     for r in range(n_rows):
         m = rows[r, 0]
         a, b, o = start[m], stop[m], row_start[r]
@@ -476,14 +464,13 @@ def decode(
             _overrule(quality, failed[a:b], INVALID)
             if rows[r, 9] != rows[r, 10]:
                 e = time_start[r]
-                n = _compact(keep, times[a:b], at[a:b], value, quality, out_t[e : e + n], out_at[e : e + n])
+                n = _compact(keep, times[a:b], at[a:b], value, quality, out_t[e : e + n], at[e : e + n])
         counts[6] += wrong
         used[r] = n
     for latch in range(len(latches)):
         beyond = np.full(1, len(t), np.int64)
         raws, knowns = _latched(latch, beyond, start, stop, at, failed, data, latches, latch_raw, latch_known)
         latch_raw[latch], latch_known[latch] = raws[0], knowns[0]
-    return out_t, out_at, out_v, out_q, time_start, row_start, used
 
 
 @kernel
