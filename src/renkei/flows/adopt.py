@@ -48,8 +48,9 @@ class Adopted:
 def adopt(file: Path, dbc_file: Path, vehicle: str, out: Path) -> Adopted:
     """Write the mapping in `file`, which speaks of signals of `dbc_file`, into the private catalogue `out`.
 
-    It makes the maker of `vehicle` (`MAKER/ID`) there, or adds to it. Raises InputError for a file that is no mapping
-    or none of whose rows can be imported, DbcError, and OutputError; then nothing was written.
+    It makes the maker of `vehicle` (`MAKER/ID`) there, or adds to it. Of what `check` would find, only faults of the
+    DBC file itself remain. Raises InputError for a file that is no mapping or none of whose rows can be imported,
+    DbcError, and OutputError; then nothing was written.
     """
     maker, name = _ids(vehicle)
     leaves, read = _leaves(file), database(dbc_file)
