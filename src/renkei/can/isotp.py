@@ -40,7 +40,7 @@ class Reassembly:
     def _first(self, data: bytes) -> None:
         self._give_up()
         length = (data[0] & 15) << 8 | data[1] if len(data) > 2 else 0
-        if length < len(data) - 1:
+        if length < max(len(data) - 1, 1):
             self.broken += 1
             return
         self._length, self._got, self._next = length, bytearray(data[2:]), 1
