@@ -79,14 +79,14 @@ def _tell(summary: Summary, out: Path | None) -> None:
     print(f"  {say.several(len(summary.signals), 'signal')}, {say.several(summary.samples, 'sample')}", end="")
     print(f" over {(summary.last_ns - summary.first_ns) / 1e9:,.1f} s")
     troubles = {
-        "failed checksum": counts.bad_checksum,
-        "frame repeated": counts.repeated,
-        "frame lost by counter": counts.lost,
-        "frame too short": counts.short,
-        "value out of range": counts.out_of_range,
-        "diagnostic answer incomplete": counts.broken_answers,
+        "frames repeated": counts.repeated,
+        "frames lost by their counter": counts.lost,
+        "frames too short": counts.short,
+        "values out of range": counts.out_of_range,
+        "diagnostic answers incomplete": counts.broken_answers,
     }
-    print("  " + ", ".join(f"{what}: {n:,}" for what, n in troubles.items()))
+    told = [f"{what}: {n:,}" for what, n in troubles.items() if n]
+    print("  " + ", ".join([f"failed checksums: {counts.bad_checksum:,}", *told]))
     for path, why in summary.set_aside:
         print(f"  set aside: {path}: {why}")
     if out:

@@ -196,9 +196,8 @@ async def up(
         open_doors.push_async_callback(kuksa.close)
         http_port = None
         if options.http_port is not None:
-            dashboard = DashboardDoor(
-                broker, chosen, broker.vehicles, {v.id: v.name for v in vehicles}, port=options.http_port
-            )
+            names = {v.id: _name(v, source) for v, source in zip(vehicles, sources, strict=True)}
+            dashboard = DashboardDoor(broker, chosen, broker.vehicles, names, port=options.http_port, ports=ports)
             http_port = await dashboard.open()
             open_doors.push_async_callback(dashboard.close)
         for replay in replays:
@@ -215,6 +214,11 @@ def _judge(sources: Sequence[Source], options: UpOptions) -> None:
         raise InputError(f"--vehicle {min(twice)}: given twice")
     if not options.speed > 0:
         raise InputError(f"--speed: expected a number above 0, got {options.speed:g}")
+
+
+def _name(vehicle: Vehicle, source: Source) -> str:
+    """What the dashboard calls a car: it must be plain that a recording is one."""
+    return f"{vehicle.name}, replay of {source.log.name}" if source.log else f"{vehicle.name}, no source"
 
 
 def _attributes(vehicle: Vehicle, vocabulary: Vocabulary) -> Updates:
