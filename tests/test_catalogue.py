@@ -262,7 +262,7 @@ WRONG = {
     ),
     # rows: form
     "a misspelt key": (
-        a_row("scal = 2"), f"{ROW}.scal", "one of the keys confidence, element, from, invalid, note, offset, ",
+        a_row("scal = 2"), f"{ROW}.scal", "one of the keys backup, confidence, element, from, invalid, note, offset, ",
         "'scal'; did you mean 'scale'?",
     ),
     "a row that is a number": (a_map('[signals]\n"Vehicle.Speed" = 5'), ROW, "a table", "5"),

@@ -141,6 +141,7 @@ class _Row(_File):
     unless: dict[str, RawSpans] = {}
     element: int | None = Field(default=None, ge=0, le=9999)
     plus: str | None = None
+    backup: bool = False
     personal: bool = False
     source: list[str] = Field(min_length=1)
     confidence: Confidence = "published"
@@ -465,6 +466,7 @@ def _row(file: Path, path: str, read: _Row, buses: Mapping[str, Bus], maker: Mak
         read.element,
         read.personal,
         read.plus,
+        read.backup,
     )
 
 

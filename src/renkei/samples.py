@@ -38,8 +38,8 @@ INVALID: Final = _Invalid()
 class Column:
     """Samples of one signal in the order in which they came.
 
-    `index` of the Signal; `t` int64 ns; `value` float64 in the unit of the Signal, booleans 0 and 1, and without meaning
-    where `quality` (int8) is not OK. With `texts` the values are positions in it: of enum names, or of arrays written as JSON.
+    `index` of the Signal; `t` int64 ns; `value` float64 in the unit of the Signal, booleans 0 and 1, without meaning
+    where `quality` (int8) is not OK. With `texts` the values are places in it: of enum names, or of arrays as JSON.
     """
 
     index: int

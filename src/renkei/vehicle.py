@@ -98,6 +98,7 @@ class Row:
     element: int | None = None
     personal: bool = False
     plus: str | None = None
+    backup: bool = False
 
 
 @dataclass(frozen=True, slots=True)

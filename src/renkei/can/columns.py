@@ -31,7 +31,7 @@ class Tables(NamedTuple):
     rows: message, field, kind, first test, end of `when`, end of `unless`, first and end of `invalid`, start in lut,
           field that is added
     numbers: scale, offset, low, high of each row, scale of the field that is added
-    tests: field, latch, first and end of spans
+    tests: field, latch, first and end of spans, message that must not have been heard
     latches: message, field
     """
 
@@ -51,6 +51,7 @@ class _State(NamedTuple):
     counter_t: NDArray[np.int64]
     latched: NDArray[np.int64]
     latch_known: NDArray[np.bool_]
+    heard: NDArray[np.bool_]
     counts: NDArray[np.int64]
 
 
@@ -68,7 +69,7 @@ class ColumnEngine:
         n, latches = max(len(plan.messages), 1), max(plan.latches, 1)
         self._state = _State(
             np.full(n, -1, np.int64), np.zeros(n, np.int64), np.zeros(latches, np.int64), np.zeros(latches, np.bool_),
-            np.zeros(len(_COUNTED), np.int64),
+            np.zeros(n, np.bool_), np.zeros(len(_COUNTED), np.int64),
         )  # fmt: skip
         self._buffers: dict[str, NDArray[Any]] = {}
         self._gatherings = [_Gathering(a.elements) for a in plan.arrays]
@@ -158,7 +159,7 @@ class ColumnEngine:
         rows, numbers, lut_size = [], [], 0
         for message, row in ((m, row) for m in plan.messages for row in m.rows):
             first = len(tests)
-            tests += [[*_numbers(x.field), x.latch, *spans.add(x.ranges)] for x in (*row.when, *row.unless)]
+            tests += [[*_numbers(x.field), x.latch, *spans.add(x.ranges), x.unheard] for x in (*row.when, *row.unless)]
             tested = [first, first + len(row.when), len(tests)]
             invalid = spans.add(row.invalid)
             plus, factor = row.plus or (None, 0.0)
@@ -178,7 +179,7 @@ class ColumnEngine:
             messages=_table(messages, 4 + kernels.FIELD),
             rows=_table(rows, kernels.PLUS + kernels.FIELD),
             numbers=np.array(numbers, np.float64).reshape(-1, 5),
-            tests=_table(tests, 3 + kernels.FIELD),
+            tests=_table(tests, 4 + kernels.FIELD),
             latches=_table([[m, *_numbers(f)] for _, m, f in latches], 1 + kernels.FIELD),
             spans=spans.table(),
             lut=np.concatenate([*lut, np.zeros(1)]),

@@ -25,7 +25,8 @@ def payload(message: PlanMessage, values: Mapping[PlanRow, Any], *, base: bytes 
     data = bytearray(base if base is not None else bytes(message.length))
     for row, value in values.items():
         if row.plus and value is not None:
-            put(data, row.plus[0], _rest(row, value, raws[row]))
+            raws[row], rest = _parts(row, value, raws[row])
+            put(data, row.plus[0], rest)
     return with_raws(message, raws, base=bytes(data), count=count)
 
 
@@ -78,12 +79,16 @@ def raw_of(row: PlanRow, value: Any) -> Any:
     return raw
 
 
-def _rest(row: PlanRow, value: float, raw: float) -> int:
-    """The raw value of the field that is added: what the first one leaves, as near as it can."""
+def _parts(row: PlanRow, value: float, raw: Any) -> tuple[Any, int]:
+    """The raw values of both fields of a sum: the first one nearest to the value of which the second holds the rest."""
     assert row.plus is not None
     field, factor = row.plus
-    low, high = field.raws
-    return min(max(round((value - raw * row.scale - row.offset) / factor), low), high)
+    (first, last), (low, high) = _ends(row.field), field.raws
+    for near in (raw, raw - 1, raw + 1):
+        rest = round((value - near * row.scale - row.offset) / factor)
+        if low <= rest <= high and first <= near <= last and not _within(near, row.invalid):
+            return near, rest
+    return raw, min(max(round((value - raw * row.scale - row.offset) / factor), low), high)
 
 
 def put(data: bytearray, field: Field, raw: Any) -> None:

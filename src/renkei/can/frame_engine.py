@@ -88,6 +88,8 @@ class _Memory:
 
     def __init__(self, plan: Plan) -> None:
         self.latched: list[int | None] = [None] * plan.latches
+        self.awaited = {test.unheard for row in plan.rows for test in row.when}
+        self.heard = [False] * len(plan.messages)
         self.arrays = [_Gathering(a.elements) for a in plan.arrays]
 
 
@@ -138,10 +140,10 @@ _Decode = Callable[[bytes, int], list[Pair]]
 def _compiled(message: PlanMessage, memory: _Memory, counts: Counts) -> _Decode:
     """A function of payload and time, written out for this message."""
     names: dict[str, Any] = {
-        "INVALID": INVALID, "C": counts, "L": memory.latched, "A": memory.arrays, "whole": whole, "as_float": as_float,
-        "from_bytes": int.from_bytes,
+        "INVALID": INVALID, "C": counts, "L": memory.latched, "A": memory.arrays, "H": memory.heard,
+        "whole": whole, "as_float": as_float, "from_bytes": int.from_bytes,
     }  # fmt: skip
-    writer = _Writer(message, names)
+    writer = _Writer(message, names, not message.prefix and message.number in memory.awaited)
     rows = [line for n, row in enumerate(message.rows) for line in writer.row(n, row, bad=False)]
     lines = [*writer.checks(), *writer.words(), " out = []", *rows, " return out"]
     if message.checksum:
@@ -155,8 +157,8 @@ def _compiled(message: PlanMessage, memory: _Memory, counts: Counts) -> _Decode:
 class _Writer:
     """Writes the lines of a decode function. Payloads of known length are read as one number in each byte order."""
 
-    def __init__(self, message: PlanMessage, names: dict[str, Any]) -> None:
-        self.message, self.names = message, names
+    def __init__(self, message: PlanMessage, names: dict[str, Any], awaited: bool) -> None:
+        self.message, self.names, self.awaited = message, names, awaited
         self.orders: set[str] = set()
 
     def words(self) -> list[str]:
@@ -176,6 +178,8 @@ class _Writer:
         if m.counter is not None:
             lines += self.count(m.counter, m.cycle_ns)
         self.names["raw_value"] = raw_value
+        if self.awaited:
+            lines.append(f" H[{m.number}] = True")
         for latch in m.latches:
             self.names[f"X{latch.number}"] = latch.field
             lines.append(f" L[{latch.number}] = raw_value(X{latch.number}, d)")
@@ -249,6 +253,8 @@ class _Writer:
         return [f"if A[{row.array}].put({row.element}, {value}): out.append(({row.index}, A[{row.array}].take()))"]
 
     def test(self, name: str, test: Test) -> str:
+        if test.unheard >= 0:
+            return f"not H[{test.unheard}]"
         if test.field is None:
             self.names[name] = test.ranges
             held = " or ".join(_within(f"L[{test.latch}]", span) for span in test.ranges)

@@ -279,11 +279,26 @@ def _latched(latch, places, start, stop, at, failed, data, latches, raw, known):
 
 
 @kernel
+def _first_heard(m, start, stop, at, failed, heard):
+    """The place in the block from which on a good frame of the message has come."""
+    if heard[m]:
+        return np.int64(-1)
+    for k in range(start[m], stop[m]):
+        if not failed[k]:
+            return at[k]
+    return np.int64(1) << 62
+
+
+@kernel
 def _tested(
-    out, test, a, b, start, stop, at, firsts, failed, data, short, tests, latches, spans, latch_raw, latch_known
+    out, test, a, b, start, stop, at, firsts, failed, data, short, tests, latches, spans, latch_raw, latch_known, heard
 ):
     """Whether a condition holds, for each frame of a message."""
-    if tests[test, 1]:
+    if tests[test, 10] >= 0:
+        first = _first_heard(tests[test, 10], start, stop, at, failed, heard)
+        for k in range(b - a):
+            out[k] = at[a + k] < first
+    elif tests[test, 1]:
         raws = np.empty(b - a, np.int64)
         _raws(raws, firsts[a:b], at[a:b], data, tests, test, 0, short)
         _mark(out, raws, spans, tests[test, 8], tests[test, 9])
@@ -427,7 +442,8 @@ def _compact(keep, t, at, value, quality, out_t, out_at):
 @kernel
 def decode(
     t, data, words, slots, start, at, times, firsts, failed, out_t, out_v, out_q, time_start, row_start, used,
-    messages, rows, numbers, tests, latches, spans, lut, counter, counter_t, latch_raw, latch_known, counts,
+    messages, rows, numbers, tests, latches, spans, lut, counter, counter_t, latch_raw, latch_known, heard,
+    counts,
 ):  # fmt: skip
     """All rows of a block. Row r has `used[r]` samples: values and qualities from `row_start[r]` on, times and places
     in the block from `time_start[r]` on; rows without conditions share those of their message."""
@@ -452,7 +468,7 @@ def decode(
             for test in range(rows[r, 9], rows[r, 11]):
                 _tested(
                     mark, test, a, b, start, stop, at, firsts, failed, data, short, tests, latches, spans, latch_raw,
-                    latch_known,
+                    latch_known, heard,
                 )  # fmt: skip
                 if test < rows[r, 10]:
                     keep &= mark
@@ -467,6 +483,8 @@ def decode(
                 n = _compact(keep, times[a:b], at[a:b], value, quality, out_t[e : e + n], at[e : e + n])
         counts[6] += wrong
         used[r] = n
+    for m in range(len(messages)):
+        heard[m] = _first_heard(m, start, stop, at, failed, heard) < len(t)
     for latch in range(len(latches)):
         beyond = np.full(1, len(t), np.int64)
         raws, knowns = _latched(latch, beyond, start, stop, at, failed, data, latches, latch_raw, latch_known)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal, NamedTuple
 
@@ -49,11 +49,15 @@ class Field(NamedTuple):
 
 
 class Test(NamedTuple):
-    """Holds when a raw value lies in `ranges`: that of `field` in the same payload, or else the one last latched."""
+    """Holds when a raw value lies in `ranges`: that of `field` in the same payload, or else the one last latched.
+
+    With `unheard` 0 and above: holds while no good frame of the message with that number has come.
+    """
 
     field: Field | None
     latch: int
     ranges: Ranges
+    unheard: int = -1
 
 
 class Latch(NamedTuple):
@@ -198,6 +202,7 @@ class _Compiler:
         self._judge_rules()
         frames = [key for key in self._keys() if key not in self.map.uds]
         needed = [key for key in frames if key in rows or any(k[:2] == key for k in self.latches)]
+        self._let_backups_wait(rows, {key: n for n, key in enumerate(needed)})
         messages = tuple(self._message(n, key, tuple(rows.get(key, ()))) for n, key in enumerate(needed))
         answers = tuple(
             self._answer(n, a, tuple(rows[key])) for n, (key, a) in enumerate(self.map.uds.items()) if key in rows
@@ -207,6 +212,20 @@ class _Compiler:
             self.vocabulary, tuple(self.map.buses), messages, answers, self._array_table(rows), len(self.latches),
             tuple(dict.fromkeys(self.set_aside)),
         )  # fmt: skip
+
+    def _let_backups_wait(
+        self, rows: dict[tuple[str, str], list[PlanRow]], numbers: Mapping[tuple[str, str], int]
+    ) -> None:
+        """A backup row speaks only while the messages of the other rows of its signal have not been heard."""
+        for several in rows.values():
+            for k, row in enumerate(several):
+                if not row.row.backup:
+                    continue
+                first = {(r.bus, r.message) for r in self.map.rows if r.path == row.row.path and not r.backup}
+                if not first or not first <= numbers.keys() or (row.row.bus, row.row.message) in first:
+                    raise self._wrong(row.row, "backup", "another row for the signal, from another CAN message", True)
+                waits = tuple(Test(None, -1, (), numbers[key]) for key in sorted(first))
+                several[k] = replace(row, when=(*row.when, *waits))
 
     def _keys(self) -> list[tuple[str, str]]:
         return [(bus, name) for bus, messages in self.dbc.items() for name in messages]
@@ -347,6 +366,9 @@ class _Compiler:
         if (row.bus, row.message) in self.map.uds or row.values is not None:
             raise self._wrong(row, "plus", "nothing beside values, or for an answer on diagnostics", row.plus)
         _, dbc = self._dbc_signal(row, row.bus, row.message, row.plus, "plus")
+        conditions = {(c.bus, c.message, c.signal) for c in (*row.when, *row.unless)}
+        if row.plus == row.signal or (row.bus, row.message, row.plus) in conditions:
+            raise self._wrong(row, "plus", "a signal that the row does not use otherwise", row.plus)
         if dbc.is_float or dbc.offset or dbc.switches:
             raise self._wrong(row, "plus", "a whole number without offset that is not multiplexed", row.plus)
         to_scale, _ = conversion(row.unit or unit, signal.unit)
@@ -427,7 +449,7 @@ class _Compiler:
         return CatalogueError(self.map.file, where, expected=expected, got=got, near=near)
 
 
-class _NotInVocabulary(Exception):  # noqa: N818 (never leaves this module)
+class _NotInVocabulary(Exception):
     """The row does not fit the vocabulary: an error for the built-in one, set aside for another."""
 
     def __init__(self, key: str, expected: str, got: object, near: str | None) -> None:
