@@ -16,7 +16,7 @@ from renkei.can.frames import EXTENDED
 from renkei.can.isotp import frames_of
 from renkei.can.plan import Plan, PlanMessage, PlanRow, Test
 from renkei.errors import InputError
-from renkei.vocabulary import Value, Vocabulary
+from renkei.vocabulary import Signal, Value, Vocabulary
 
 _UNSTATED_CYCLE_NS = 100_000_000
 _ASKED_EVERY_NS = 1_000_000_000
@@ -42,15 +42,27 @@ def read_scenario(file: Path, vocabulary: Vocabulary) -> Scenario:
         rows = list(csv.DictReader(lines))
     if not rows or "t_s" not in rows[0]:
         raise InputError(f"{file}: expected a CSV with a column t_s")
-    values = {path: [_value(vocabulary, path, row[path]) for row in rows] for path in rows[0] if path != "t_s"}
-    return Scenario([float(row["t_s"]) for row in rows], values)
+    times_s = [_time_s(file, row["t_s"]) for row in rows]
+    if sorted(times_s) != times_s:
+        raise InputError(f"{file}: t_s: expected times that go up")
+    paths = [path for path in rows[0] if path != "t_s"]
+    return Scenario(times_s, {path: [_value(file, vocabulary[path], row[path]) for row in rows] for path in paths})
 
 
-def _value(vocabulary: Vocabulary, path: str, text: str) -> Value:
-    signal = vocabulary[path]
-    if signal.scalar == "string":
+def _time_s(file: Path, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"{file}: t_s: expected a number, got {text!r}") from None
+
+
+def _value(file: Path, signal: Signal, text: str | None) -> Value:
+    if signal.scalar == "string" and text is not None:
         return text
-    value: Value = json.loads(text)
+    try:
+        value: Value = json.loads(text or "")
+    except ValueError:
+        raise InputError(f"{file}: {signal.path}: expected a value, got {text!r}") from None
     continuous = signal.scalar in ("float", "double", "int16", "uint8", "uint16", "uint32") and signal.unit
     return float(value) if continuous and isinstance(value, int | float) else value
 
