@@ -213,12 +213,18 @@ def rows(draw: st.DrawFn, car: Mapping[tuple[str, str], TextMessage], path: str,
     elif scalar != "boolean":
         scale, offset = draw(st.sampled_from(SCALINGS))
         row = replace(row, scale=float(scale), offset=float(offset))
+        able = [s for s in car[key].signals if s.length <= 32 and not (s.is_float or s.by or s.offset)]
+        added = [s.name for s in able if s.name != signal.name]
+        if added and draw(st.integers(0, 3)) == 0:
+            row = replace(row, plus=draw(st.sampled_from(added)))
         if VOCABULARY[path].unit:
             row = replace(row, unit=draw(st.sampled_from(["km/h", "mph", "m/s"])))
     if not signal.is_float and draw(st.booleans()):
         row = replace(row, invalid=draw(spans_in(low, high)))
     tests = [c for c in draw(st.lists(conditions(key, car), max_size=3)) if c is not None]
     cut = draw(st.integers(0, len(tests)))
+    if row.plus in {c.signal for c in tests if (c.bus, c.message) == key}:
+        row = replace(row, plus=None)
     return replace(row, when=tuple(tests[:cut]), unless=tuple(tests[cut:]))
 
 
@@ -237,7 +243,11 @@ def cars(draw: st.DrawFn, *, extras: bool = True, overlaps: bool = True) -> Car:
             elements = range(draw(st.integers(1, 3))) if VOCABULARY[path].is_array else (None,)
             if VOCABULARY[path].is_array and any(r.path == path for r in several):
                 continue
-            several += [draw(rows(found, path, e)) for e in elements]
+            more = [draw(rows(found, path, e)) for e in elements]
+            first = {(r.bus, r.message) for r in several if r.path == path and not r.backup}
+            if first and (more[0].bus, more[0].message) not in first and draw(st.booleans()):
+                more = [replace(more[0], backup=True)]
+            several += more
         rules = {k: draw(_rules(m)) for k, m in found.items() if draw(st.booleans())}
         apart = draw(st.booleans())
         channels = (*((bus,) for bus in buses), ()) if apart else (tuple(draw(st.permutations(buses))),)

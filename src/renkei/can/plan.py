@@ -20,6 +20,7 @@ from renkei.vehicle import Condition, Map, MessageRule, Ranges, Row, UdsAnswer, 
 from renkei.vocabulary import FLOAT32_MAX, INTEGERS, Signal, Value, Vocabulary
 
 MAX_TABLE_BITS = MAX_COUNTER_BITS = 16
+MAX_PLUS_BITS = 32
 MAX_BITS = 64
 MAX_BYTES = 64
 """What a frame carries, CAN FD too."""
@@ -369,8 +370,9 @@ class _Compiler:
         conditions = {(c.bus, c.message, c.signal) for c in (*row.when, *row.unless)}
         if row.plus == row.signal or (row.bus, row.message, row.plus) in conditions:
             raise self._wrong(row, "plus", "a signal that the row does not use otherwise", row.plus)
-        if dbc.is_float or dbc.offset or dbc.switches:
-            raise self._wrong(row, "plus", "a whole number without offset that is not multiplexed", row.plus)
+        if dbc.is_float or dbc.offset or dbc.switches or dbc.length > MAX_PLUS_BITS:
+            expected = f"a whole number of at most {MAX_PLUS_BITS} bits, without offset and not multiplexed"
+            raise self._wrong(row, "plus", expected, row.plus)
         to_scale, _ = conversion(row.unit or unit, signal.unit)
         return field_of(dbc), float(exact(dbc.scale) * exact(row.scale) * to_scale)
 

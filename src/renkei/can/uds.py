@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -18,15 +18,16 @@ from renkei.samples import INVALID, Column, Quality
 class Answers:
     """Finds and decodes the answers among the frames of one car, block after block.
 
-    Messages that rows of answers have conditions on are followed beside them, in an engine that counts for itself.
+    Messages that rows of answers have conditions on are followed too.
     """
 
     def __init__(self, plan: Plan) -> None:
-        self._engine = FrameEngine(replace(plan, messages=()))
-        waited = {t.latch for a in plan.answers for row in a.rows for t in (*row.when, *row.unless) if t.field is None}
-        others = [replace(m, rows=()) for m in plan.messages if any(x.number in waited for x in m.latches)]
-        self._others = FrameEngine(replace(plan, messages=tuple(others), answers=()))
-        self._other_ids = {(m.bus, m.id) for m in others}
+        self._engine = FrameEngine(plan)
+        tests = [t for a in plan.answers for row in a.rows for t in (*row.when, *row.unless) if t.field is None]
+        latches, unheard = {t.latch for t in tests}, {t.unheard for t in tests}
+        self._other_ids = {
+            (m.bus, m.id) for m in plan.messages if m.number in unheard or any(x.number in latches for x in m.latches)
+        }
         self._ids = {(a.bus, a.id) for a in plan.answers}
         self._wanted = np.array(sorted({id_ for _, id_ in self._ids | self._other_ids}), np.uint32)
 
@@ -43,12 +44,19 @@ class Answers:
             data = frames.data[i, : frames.length[i]].tobytes()
             for bus in channel_buses[frames.channel[i]]:
                 if (bus, id_) in self._other_ids:
-                    self._others.decode(bus, id_, data, t)
-                    self._engine.memory.latched[:] = self._others.memory.latched
+                    self._follow(bus, id_, data, t)
                 elif (bus, id_) in self._ids:
                     for index, value in self._engine.decode(bus, id_, data, t):
                         found.setdefault(index, []).append((t, value))
         return [column_of(index, pairs) for index, pairs in found.items()]
+
+    def _follow(self, bus: str, id_: int, data: bytes, t: int) -> None:
+        """Remember what answers wait for; the frame itself is counted and decoded elsewhere."""
+        counts = self._engine.counts
+        before = asdict(counts)
+        self._engine.decode(bus, id_, data, t)
+        for name, count in before.items():
+            setattr(counts, name, count)
 
 
 def column_of(index: int, pairs: Sequence[tuple[int, Any]]) -> Column:
