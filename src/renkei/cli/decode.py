@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,6 +39,7 @@ def decode(
 
     Example: renkei decode drive.log --vehicle nissan/leaf-aze0 --out drive.parquet
     """
+    threading.Thread(target=_load_kernels, daemon=True).start()
     from renkei import recording, vocabulary
     from renkei.catalogue import Catalogue
     from renkei.flows.decode import Options, decode_logs
@@ -57,6 +59,13 @@ def decode(
         say.as_json(summary.as_json() | {"out": str(out) if out else None})
     else:
         _tell(summary, out)
+
+
+def _load_kernels() -> None:
+    """numba takes a third of a second to be ready; the catalogue is read meanwhile."""
+    from renkei.can import columns
+
+    columns.warm()
 
 
 def _pairs(given: list[str]) -> dict[str, str]:
