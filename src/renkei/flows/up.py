@@ -83,7 +83,7 @@ class Replay:
         try:
             while not self._stop.is_set():
                 self._play()
-                if not self._loop:
+                if not self._loop or self._stop.wait(TICK_S):  # a recording of one moment must not turn at full speed
                     return
                 self._open = open_log(self._log)
         except RenkeiError as e:
