@@ -1,6 +1,6 @@
-"""The latest value of every signal of every vehicle, and who watches; one event loop owns it. No wire format here.
+"""The latest value and target of every signal of every vehicle, who watches, who carries out; one event loop owns it.
 
-Physical values from cars meet their signal's wire type here and nowhere else.
+Physical values from cars meet their signal's wire type here and nowhere else. No wire format here.
 """
 
 from __future__ import annotations
@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
-from renkei.errors import UnknownName, ValueRefused
+from renkei.claims import Actuation, ActuatorClaim, Claim, SignalClaim
+from renkei.errors import Claimed, NoCarrier, NotActuator, TooLate, UnknownName, ValueRefused
 from renkei.vocabulary import FLOAT32_MAX, INTEGERS, Signal, Value, Vocabulary
 
 Quality = Literal["ok", "not available"]
@@ -56,7 +58,7 @@ class Watcher:
         self.wake: Callable[[], object] = _nobody
         self._buffer: deque[Changes] = deque()
         self._buffer_size = buffer_size
-        self._min_interval_ns = min_interval_ns
+        self.min_interval_ns = min_interval_ns
         self._sent_ns: int | None = None
 
     @property
@@ -72,7 +74,7 @@ class Watcher:
             mine = {i: point for i, point in changes.items() if i in self.indices}
         if not mine:
             return
-        if self._min_interval_ns and self._buffer:
+        if self.min_interval_ns and self._buffer:
             self._buffer[-1] = {**self._buffer[-1], **mine}
         else:
             self._buffer.append(mine)
@@ -91,7 +93,7 @@ class Watcher:
             return None
         if self._sent_ns is None:
             return 0
-        return max(0, self._sent_ns + self._min_interval_ns - now_ns)
+        return max(0, self._sent_ns + self.min_interval_ns - now_ns)
 
     def take(self, now_ns: int) -> Changes | None:
         """The next message, or None when there is none or the interval has not passed."""
@@ -121,15 +123,19 @@ class Broker:
     def vehicles(self) -> tuple[str, ...]:
         return tuple(self._vehicles)
 
-    def publish(self, vehicle: str, updates: Iterable[Update]) -> None:
+    def publish(self, vehicle: str, updates: Iterable[Update], claim: Claim | None = None) -> None:
         """Store a batch of physical values and notify each watcher once.
 
-        A value that its signal refuses is counted in `refused` and not stored. An attribute notifies only when its
-        value is new; of two updates of one signal in a batch the last one stands.
+        A value that its signal refuses, or that another one than `claim` has the right to publish, is counted in
+        `refused` and not stored. An attribute notifies only when its value is new; of two updates of one signal in a
+        batch the last one stands.
         """
         state = self._state(vehicle)
         latest, now_ns, changes = state.latest, self._now_ns(), {}
         for index, value, t_source_ns in updates:
+            if state.sources and state.sources.get(index, claim) is not claim:
+                state.refused[self.vocabulary.signals[index].path, "claimed"] += 1
+                continue
             if value is not None:
                 try:
                     value = self._wires[index](value)
@@ -141,18 +147,35 @@ class Broker:
             changes[index] = latest[index] = Datapoint(value, t_source_ns, now_ns)
         state.notify(changes)
 
-    def put(self, vehicle: str, index: int, value: Value | None, t_source_ns: int | None = None) -> None:
-        """Store one value that came over a door in its wire type; raises ValueRefused.
+    def put(
+        self,
+        vehicle: str,
+        index: int,
+        value: Value | None,
+        t_source_ns: int | None = None,
+        claim: Claim | None = None,
+    ) -> None:
+        """Store one value that came over a door in its wire type; raises ValueRefused, and Claimed for another's claim.
 
         None (not available) is always taken; without `t_source_ns` the time of receipt stands for it.
         """
-        state, now_ns = self._state(vehicle), self._now_ns()
-        if value is not None:
-            value = self.vocabulary.signals[index].check(value)
-        if self._static[index] and value == state.latest[index].value:
-            return
-        state.latest[index] = Datapoint(value, now_ns if t_source_ns is None else t_source_ns, now_ns)
-        state.notify({index: state.latest[index]})
+        self.put_all(vehicle, [(index, value, t_source_ns)], claim)
+
+    def put_all(
+        self, vehicle: str, updates: Iterable[tuple[int, Value | None, int | None]], claim: Claim | None = None
+    ) -> None:
+        """Store values as `put` does, all or none, and notify each watcher once."""
+        state, now_ns, checked = self._state(vehicle), self._now_ns(), []
+        for index, value, t_source_ns in updates:
+            if state.sources.get(index, claim) is not claim:
+                raise Claimed(self.vocabulary.signals[index].path)
+            if value is not None:
+                value = self.vocabulary.signals[index].check(value)
+            checked.append((index, Datapoint(value, now_ns if t_source_ns is None else t_source_ns, now_ns)))
+        changes = {i: p for i, p in checked if not (self._static[i] and p.value == state.latest[i].value)}
+        for index, point in changes.items():
+            state.latest[index] = point
+        state.notify(changes)
 
     def latest(self, vehicle: str, index: int) -> Datapoint:
         return self._state(vehicle).latest[index]
@@ -162,12 +185,24 @@ class Broker:
         return self._state(vehicle).refused
 
     def watch(self, vehicle: str, watcher: Watcher) -> None:
-        self._state(vehicle).watchers.append(watcher)
+        state = self._state(vehicle)
+        state.watchers.append(watcher)
+        state.tell_interest(watcher.indices)
 
     def unwatch(self, vehicle: str, watcher: Watcher) -> None:
         """Forget a watcher; what it lost stays counted in `dropped`."""
         state = self._state(vehicle)
         state.watchers.remove(watcher)
+        state.dropped += watcher.dropped
+        state.tell_interest(watcher.indices)
+
+    def watch_targets(self, vehicle: str, watcher: Watcher, carries: bool = False) -> None:
+        """Tell a watcher of targets; one that `carries` stands for a carrier where an actuator has no other."""
+        self._state(vehicle).target_watchers[watcher] = carries
+
+    def unwatch_targets(self, vehicle: str, watcher: Watcher) -> None:
+        state = self._state(vehicle)
+        del state.target_watchers[watcher]
         state.dropped += watcher.dropped
 
     def watchers(self, vehicle: str) -> tuple[Watcher, ...]:
@@ -176,7 +211,99 @@ class Broker:
     def dropped(self, vehicle: str) -> int:
         """Values that slow readers never saw, over all watchers there were."""
         state = self._state(vehicle)
-        return state.dropped + sum(w.dropped for w in state.watchers)
+        return state.dropped + sum(w.dropped for w in [*state.watchers, *state.target_watchers])
+
+    def claim_actuators(
+        self, vehicle: str, indices: Iterable[int], carry: Callable[[Sequence[Actuation]], None]
+    ) -> ActuatorClaim:
+        """Become the carrier of actuators; raises Claimed when one of them has a carrier, and NotActuator.
+
+        `carry` gets one batch for each call of `actuate`, asks each Actuation to `take` right before it acts, and
+        finishes it when it knows how it ended. A release ends what still runs as unknown.
+        """
+        claim = ActuatorClaim(self._state(vehicle).carriers, self._actuator, carry)
+        claim.extend(indices)
+        return claim
+
+    def claim_signals(
+        self,
+        vehicle: str,
+        indices: Iterable[int],
+        on_interest: Callable[[Mapping[int, int | None]], object] | None = None,
+    ) -> SignalClaim:
+        """The exclusive right to publish signals, by giving the claim to `publish` or `put`; raises Claimed.
+
+        On release their values become not available.
+        """
+        state = self._state(vehicle)
+        claim = SignalClaim(
+            state.sources, self._signal, state.interval_ns, on_interest, partial(self._invalidate, vehicle)
+        )
+        claim.extend(indices)
+        return claim
+
+    def actuate(
+        self,
+        vehicle: str,
+        targets: Iterable[tuple[int, Value]],
+        *,
+        deadline_ns: int | None = None,
+        by: str = "",
+        needs_carrier: bool = True,
+    ) -> list[Actuation]:
+        """Record targets, tell who watches them, hand one batch to each carrier; checks all before it does anything.
+
+        `deadline_ns` (ns since 1970) is when an Actuation dies that nobody has begun. Where a target needs no carrier
+        and has none, or its carrier only watches targets, the Actuation ends as unknown at once. Raises UnknownName,
+        NotActuator, ValueRefused, NoCarrier, TooLate.
+        """
+        state, now_ns = self._state(vehicle), self._now_ns()
+        self.expire()
+        asked = [Actuation(i, self._actuator(i).check(value), now_ns, deadline_ns, by) for i, value in targets]
+        for a in asked:
+            if needs_carrier and not state.carries(a.index):
+                raise NoCarrier(self.vocabulary.signals[a.index].path)
+        if deadline_ns is not None and deadline_ns < now_ns:
+            raise TooLate("the deadline had passed before anything was handed over")
+        state.set_targets({a.index: Datapoint(a.value, now_ns, now_ns) for a in asked})
+        batches: dict[ActuatorClaim, list[Actuation]] = {}
+        for a in asked:
+            if carrier := state.carriers.get(a.index):
+                batches.setdefault(carrier, []).append(a)
+            else:
+                a.finish("unknown", "nobody answers for this actuator")
+        for carrier, batch in batches.items():
+            carrier.hand_over(batch)
+        return asked
+
+    def expire(self) -> int | None:
+        """End actuations whose deadline has passed; when the next deadline passes, None when there is none."""
+        carriers = {c for state in self._vehicles.values() for c in state.carriers.values()}
+        ahead = [a.deadline_ns for c in carriers for a in c.expire(self._now_ns()) if a.deadline_ns is not None]
+        return min(ahead, default=None)
+
+    def target(self, vehicle: str, index: int) -> Datapoint | None:
+        """What an actuator was last asked for, None when it never was."""
+        return self._state(vehicle).targets.get(index)
+
+    def _invalidate(self, vehicle: str, indices: Iterable[int]) -> None:
+        state, now_ns = self._state(vehicle), self._now_ns()
+        known = [i for i in indices if state.latest[i].value is not None]
+        changes = {i: Datapoint(None, now_ns, now_ns) for i in known}
+        for index, point in changes.items():
+            state.latest[index] = point
+        state.notify(changes)
+
+    def _signal(self, index: int) -> Signal:
+        if not 0 <= index < len(self.vocabulary.signals):
+            raise UnknownName("signal", f"number {index}", ())
+        return self.vocabulary.signals[index]
+
+    def _actuator(self, index: int) -> Signal:
+        signal = self._signal(index)
+        if signal.kind != "actuator":
+            raise NotActuator(signal.path, signal.kind)
+        return signal
 
     def _state(self, vehicle: str) -> _Vehicle:
         try:
@@ -193,6 +320,10 @@ class _Vehicle:
         self.latest = [Datapoint(self._default(s), now_ns, now_ns) for s in vocabulary.signals]
         self.watchers: list[Watcher] = []
         self.dropped = 0
+        self.targets: dict[int, Datapoint] = {}
+        self.target_watchers: dict[Watcher, bool] = {}
+        self.carriers: dict[int, ActuatorClaim] = {}
+        self.sources: dict[int, SignalClaim] = {}
 
     def _default(self, signal: Signal) -> Value | None:
         # Only an attribute is known before anything was measured.
@@ -208,6 +339,23 @@ class _Vehicle:
         if changes:
             for watcher in self.watchers:
                 watcher.push(changes)
+
+    def set_targets(self, targets: Changes) -> None:
+        self.targets.update(targets)
+        for watcher in self.target_watchers:
+            watcher.push(targets)
+
+    def carries(self, index: int) -> bool:
+        """Whether somebody carries out what this actuator is asked to do."""
+        return index in self.carriers or any(c and index in w.indices for w, c in self.target_watchers.items())
+
+    def interval_ns(self, index: int) -> int | None:
+        """The shortest interval at which somebody watches a signal; None when nobody does."""
+        return min((w.min_interval_ns for w in self.watchers if index in w.indices), default=None)
+
+    def tell_interest(self, indices: frozenset[int]) -> None:
+        for claim in {c for i, c in self.sources.items() if i in indices}:
+            claim.interest_changed(indices)
 
 
 def _wire(signal: Signal) -> Callable[[Any], Value]:

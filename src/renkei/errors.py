@@ -8,6 +8,10 @@ RenkeiError
 │   ├── DbcError          a DBC file cannot be read at all
 │   ├── LogError          a recording cannot be read
 │   ├── ValueRefused      a value that its Signal does not admit
+│   ├── Claimed           another one has the exclusive right to a signal
+│   ├── NotActuator       a target for a sensor or an attribute
+│   ├── NoCarrier         nobody carries out what an actuator is asked to do
+│   ├── TooLate           the deadline of an actuation has passed
 │   ├── OutputError       the result cannot be written
 │   └── DoorError         a port in use, a server that does not answer
 └── CannotTell            the question is fair and the answer is not known: exit 3
@@ -87,6 +91,34 @@ class ValueRefused(InputError):
     def __init__(self, path: str, why: str, *, expected: str, got: object) -> None:
         self.path, self.why = path, why
         super().__init__(f"{path}: expected {expected}, got {got!r}")
+
+
+class Claimed(InputError):
+    """Another one has the exclusive right to the signal at `path`."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(f"{path} is claimed by another provider")
+
+
+class NotActuator(InputError):
+    """The signal at `path` is of another kind and takes no target."""
+
+    def __init__(self, path: str, kind: str) -> None:
+        self.path, self.kind = path, kind
+        super().__init__(f"{path} is not an actuator but of kind {kind}")
+
+
+class NoCarrier(InputError):
+    """Nobody carries out what the actuator at `path` is asked to do."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(f"no provider carries out actuations of {path}")
+
+
+class TooLate(InputError):
+    """The deadline of an actuation had passed when it was asked for."""
 
 
 class OutputError(InputError):
