@@ -410,6 +410,7 @@ request = 0x79B
 response = 0x18DAF1DB
 service = 0x21
 identifier = 2
+every_ms = 500
 lengths = [194]
 signals.CELL = { start = 16, length = 16, scale = 0.001, unit = "V", count = 96 }
 [[signals."Vehicle.Speed"]]
@@ -435,7 +436,7 @@ personal = true
     assert got.buses == {"can": Bus("can", (car,), 500000)}
     assert got.messages == {("can", "MOTION"): MessageRule("crc8-0x85", None, 10.0)}
     cell = UdsSignal(16, 16, False, 0.001, 0.0, "V", 96)
-    answer = UdsAnswer("can", "CELLS", 0x79B, 0x98DAF1DB, b"\x61\x02", (194,), {"CELL": cell})
+    answer = UdsAnswer("can", "CELLS", 0x79B, 0x98DAF1DB, b"\x61\x02", (194,), {"CELL": cell}, 500.0)
     assert got.uds == {("can", "CELLS"): answer}
     first, second = got.rows
     assert (first.scale, first.offset, first.unit, first.invalid) == (2.0, -1.0, "mph", ((0xFFFF, 0xFFFF), (1, 3)))

@@ -126,6 +126,7 @@ class _Uds(_File):
     service: int = Field(ge=0, le=0xBF)
     identifier: int | None = Field(default=None, ge=0, le=0xFFFF)
     lengths: list[int] = []
+    every_ms: float | None = Field(default=None, ge=100)
     signals: dict[str, _UdsSignal] = {}
 
 
@@ -429,7 +430,9 @@ def _uds(file: Path, bus: str, name: str, read: _Uds) -> UdsAnswer:
             raise CatalogueError(
                 file, f"{key}.signals.{n}", expected=f"bits from {8 * len(prefix)} to {8 * 4095}", got=s.start
             )
-    return UdsAnswer(bus, name, _id(read.request), _id(read.response), prefix, tuple(read.lengths), signals)
+    return UdsAnswer(
+        bus, name, _id(read.request), _id(read.response), prefix, tuple(read.lengths), signals, read.every_ms
+    )
 
 
 def _id(identifier: int) -> int:

@@ -56,7 +56,10 @@ class UdsSignal(NamedTuple):
 
 
 class UdsAnswer(NamedTuple):
-    """An answer on diagnostics; identifiers with EXTENDED set where they have 29 bits; `prefix` begins the answer."""
+    """An answer on diagnostics; identifiers with EXTENDED set where they have 29 bits; `prefix` begins the answer.
+
+    `every_ms`: how often a live car is asked for it; None: not asked.
+    """
 
     bus: str
     name: str
@@ -65,6 +68,7 @@ class UdsAnswer(NamedTuple):
     prefix: bytes
     lengths: tuple[int, ...]
     signals: Mapping[str, UdsSignal]
+    every_ms: float | None = None
 
 
 class Condition(NamedTuple):

@@ -99,7 +99,10 @@ class PlanRow:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlanMessage:
-    """A CAN message, or with a `prefix` an answer on diagnostics. `cycle_ns` 0 where it is not known."""
+    """A CAN message, or with a `prefix` an answer on diagnostics.
+
+    `cycle_ns`: between two frames, 0 where it is not known; of an answer, how often a live car is asked, 0 for not.
+    """
 
     number: int
     bus: str
@@ -432,8 +435,9 @@ class _Compiler:
 
     def _answer(self, number: int, a: UdsAnswer, rows: tuple[PlanRow, ...]) -> PlanMessage:
         return PlanMessage(
-            number, a.bus, a.name, a.response, 0, a.prefix, a.lengths, a.request, None, None, 0, (), rows
-        )
+            number, a.bus, a.name, a.response, 0, a.prefix, a.lengths, a.request, None, None,
+            round((a.every_ms or 0) * 1e6), (), rows,
+        )  # fmt: skip
 
     def _judge_clashes(self, messages: Iterable[PlanMessage], answers: Iterable[PlanMessage]) -> None:
         """Two messages of one bus with one identifier cannot both be decoded, nor can a message and an answer."""
