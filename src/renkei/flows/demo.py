@@ -7,6 +7,7 @@ import threading
 import time
 import tomllib
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -59,7 +60,7 @@ def _car(catalogue: Catalogue, data: Path, folder: Path, entry: dict[str, str]) 
 def serving(shown: list[DemoCar], catalogue: Catalogue, speed: float) -> Iterator[Cars]:
     """The cars, up on free ports of this machine, while the context is open."""
     loop = asyncio.new_event_loop()
-    ready: asyncio.Future[Cars] = loop.create_future()
+    ready: Future[Cars] = Future()  # not one of the loop, which has ended when cars could not come up
     done = asyncio.Event()
 
     async def serve() -> None:
@@ -75,15 +76,11 @@ def serving(shown: list[DemoCar], catalogue: Catalogue, speed: float) -> Iterato
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), name="platform", daemon=True)
     thread.start()
     try:
-        yield asyncio.run_coroutine_threadsafe(_result(ready), loop).result()
+        yield ready.result()
     finally:
         loop.call_soon_threadsafe(done.set)
         thread.join()
         loop.close()
-
-
-async def _result(future: asyncio.Future[Cars]) -> Cars:
-    return await future
 
 
 @dataclass
