@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from renkei.cli import ask, bench, catalogue, check, decode, demo, files, up
+from renkei.cli import ask, bench, catalogue, check, decode, demo, files, say, up
 from renkei.errors import OutputError, RenkeiError
 
 
@@ -57,7 +57,7 @@ def main() -> None:
     try:
         sys.exit(app(standalone_mode=False))
     except RenkeiError as e:
-        print(f"renkei: {e}", file=sys.stderr)
+        say.note(str(e))
         sys.exit(e.exit_code)
     except _UsageError as e:
         _tell(e)
@@ -66,9 +66,9 @@ def main() -> None:
 
 def _tell(usage: Any) -> None:
     message = usage.format_message()
-    if "\n" in message:  # the help of a group that was called without a command
+    if message.startswith("Usage: "):  # the help of a group that was called without a command
         usage.show()
         return
     if usage.ctx and not message.endswith("?"):
         message = f"{message.removesuffix('.')}; see '{usage.ctx.command_path} --help'"
-    print(f"renkei: {message[:1].lower()}{message[1:]}", file=sys.stderr)
+    say.note(message[:1].lower() + message[1:])

@@ -36,8 +36,9 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 
 def note(line: str) -> None:
-    """A remark that is not the result: on standard error."""
-    print(f"renkei: {line}", file=sys.stderr)
+    """A remark that is not the result: one line on standard error, whatever a name or a file has put into it."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    print(f"renkei: {shown}", file=sys.stderr)
 
 
 def several(n: int, one: str, many: str | None = None) -> str:
