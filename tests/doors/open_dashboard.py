@@ -8,7 +8,8 @@ import time
 from concurrent.futures import Future
 
 from renkei.broker import Broker
-from renkei.doors.dashboard.door import DashboardDoor
+from renkei.doors.dashboard.door import Dashboard
+from renkei.doors.http import HttpDoor
 from renkei.vocabulary import builtin
 
 PATIENCE_S = 10
@@ -22,7 +23,8 @@ class OpenDashboard:
     def __init__(self, names=NAMES, port=0, **options):
         self.vocabulary = builtin()
         self.broker = Broker(self.vocabulary, VEHICLES)
-        self.door = DashboardDoor(self.broker, self.vocabulary, VEHICLES, names, port=port, **options)
+        dashboard = Dashboard(self.broker, self.vocabulary, VEHICLES, names, **options)
+        self.door = HttpDoor([dashboard], port=port)
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()

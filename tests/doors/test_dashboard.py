@@ -11,7 +11,8 @@ import pytest
 from open_dashboard import NAMES, PATIENCE_S, VEHICLES, OpenDashboard, until
 
 from renkei.broker import Broker
-from renkei.doors.dashboard.door import DashboardDoor
+from renkei.doors.dashboard.door import Dashboard
+from renkei.doors.http import HttpDoor
 from renkei.errors import DoorError, UnknownName
 from renkei.vocabulary import Signal, Vocabulary
 
@@ -279,7 +280,7 @@ def serve(port=0, host="127.0.0.1", during=lambda port: None):
     """Open a door in this thread and close it again."""
 
     async def session():
-        door = DashboardDoor(Broker(SMALL, ["a"]), SMALL, ["a"], {}, host, port)
+        door = HttpDoor([Dashboard(Broker(SMALL, ["a"]), SMALL, ["a"], {})], host, port)
         opened = await door.open()
         try:
             return await asyncio.to_thread(during, opened) or opened
@@ -322,12 +323,12 @@ def test_what_cannot_be_opened_is_one_clear_line(options, text):
 
 def test_an_unknown_vehicle_is_refused_at_once():
     with pytest.raises(UnknownName, match="did you mean 'alpha'"):
-        DashboardDoor(Broker(SMALL, ["alpha"]), SMALL, ["alfa"], {})
+        Dashboard(Broker(SMALL, ["alpha"]), SMALL, ["alfa"], {})
 
 
 def test_closing_twice_or_before_opening_is_no_fault():
     async def session():
-        door = DashboardDoor(Broker(SMALL, ["a"]), SMALL, ["a"], {}, port=0)
+        door = HttpDoor([Dashboard(Broker(SMALL, ["a"]), SMALL, ["a"], {})], port=0)
         await door.close()
         await door.open()
         await door.close()

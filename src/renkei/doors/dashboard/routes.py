@@ -1,29 +1,25 @@
-"""What the dashboard door answers, and to whom."""
+"""What the dashboard answers."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import re
+from collections.abc import Callable
 from importlib.resources import files
+from typing import Any
 
-from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.routing import BaseRoute, Route
 
 from renkei.doors.dashboard.events import Events
 from renkei.doors.dashboard.view import View
+from renkei.doors.http import refusal
 from renkei.errors import UnknownName
 
-LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
-
-def application(view: View, events: Events, host: str) -> ASGIApp:
-    """The whole door as an ASGI application that answers requests for `host` and for this machine only."""
+def routes(view: View, events: Events) -> list[BaseRoute]:
+    """All that the dashboard answers; it understands GET only."""
     page, policy = _page()
 
     async def show_page(request: Request) -> Response:
@@ -36,54 +32,20 @@ def application(view: View, events: Events, host: str) -> ASGIApp:
         try:
             return JSONResponse(view.signals(request.path_params["vehicle"]))
         except UnknownName as unknown:
-            return _refusal(404, str(unknown))
+            return refusal(404, str(unknown))
 
-    routes = [
-        Route("/", show_page),
-        Route("/api/vehicles", list_vehicles),
-        Route("/api/vehicles/{vehicle:path}/signals", list_signals),
-        Route("/events", events),
+    return [
+        _get("/", show_page),
+        _get("/api/vehicles", list_vehicles),
+        _get("/api/vehicles/{vehicle:path}/signals", list_signals),
+        _get("/events", events),
     ]
-    handlers = {HTTPException: lambda request, e: _refusal(e.status_code, e.detail)}
-    return Gate(Starlette(routes=routes, exception_handlers=handlers), host)
 
 
-class Gate:
-    """Lets through what a page of our own, or a tool on this machine, would ask.
-
-    A page from elsewhere whose name was turned to this machine's address (DNS rebinding) is told by the Host header
-    that its browser sends along.
-    """
-
-    def __init__(self, inner: ASGIApp, host: str) -> None:
-        self._inner = inner
-        self._hosts = LOCAL_HOSTS | {f"[{host}]".lower() if ":" in host else host.lower()}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse, or hand on and mark the answer as one that no cache keeps and no other site embeds."""
-
-        async def marked(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["Cache-Control"] = "no-store"
-                headers["X-Content-Type-Options"] = "nosniff"
-                headers["Cross-Origin-Resource-Policy"] = "same-origin"
-            await send(message)
-
-        await (self._refused(scope) or self._inner)(scope, receive, marked)
-
-    def _refused(self, scope: Scope) -> Response | None:
-        hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
-        name = re.sub(r":\d*$", "", hosts[0]).lower() if len(hosts) == 1 else ""
-        if name not in self._hosts:
-            return _refusal(403, f"this dashboard does not answer for the host '{name[:100]}'")
-        if scope["method"] != "GET":
-            return _refusal(405, "only GET is understood here", {"Allow": "GET"})
-        return None
-
-
-def _refusal(status: int, text: str, headers: dict[str, str] | None = None) -> Response:
-    return JSONResponse({"error": text}, status, headers)
+def _get(path: str, endpoint: Callable[..., Any]) -> Route:
+    route = Route(path, endpoint, methods=["GET"])
+    route.methods = {"GET"}  # Starlette would add HEAD
+    return route
 
 
 def _page() -> tuple[str, str]:

@@ -1,0 +1,113 @@
+"""Get and set on one car, in the terms of VISS; no transport here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from renkei.broker import Broker, Datapoint
+from renkei.doors.viss.filters import Capabilities, Filters, History, Metadata, read_filters
+from renkei.doors.viss.refusals import (
+    Refused,
+    Version,
+    bad_request,
+    invalid_data,
+    refused_value,
+    unavailable,
+)
+from renkei.doors.viss.tree import FILTERS, PROTOCOLS, SERVER, Tree, server_values
+from renkei.doors.viss.wire import point, value_of
+from renkei.errors import NoCarrier, NotActuator, TooLate, ValueRefused
+from renkei.vocabulary import Signal
+
+DEADLINE_S = 5.0
+"""After this long a target that nobody has begun to carry out is dropped."""
+
+
+class Car:
+    """One vehicle of the broker, as clients see it that came over `port`."""
+
+    def __init__(self, broker: Broker, vehicle: str, tree: Tree, port: int) -> None:
+        self.broker, self.vehicle, self.tree = broker, vehicle, tree
+        self._opened_ns = time.time_ns()
+        self._server = server_values(port)
+
+    def point(self, signal: Signal) -> Datapoint:
+        """The latest value of a leaf of the vehicle or of the server."""
+        if is_of_server(signal):
+            return Datapoint(self._server[signal.index], self._opened_ns, self._opened_ns)
+        return self.broker.latest(self.vehicle, signal.index)
+
+    def data(self, signals: Sequence[Signal], version: Version, known: Mapping[int, Datapoint] | None = None) -> Any:
+        """The latest values, or those in `known` by index: an object for one signal, an array for several."""
+        points = known or {}
+        told = [
+            {"path": s.path, "dp": point(points[s.index] if s.index in points else self.point(s), version)}
+            for s in signals
+        ]
+        return told[0] if len(told) == 1 else told
+
+    def leaves(self, request: dict[str, Any], filters: Filters) -> list[Signal]:
+        """What a request addresses; raises Refused."""
+        path = self.tree.path(request.get("path"))
+        if filters.paths is None:
+            return [self.tree.leaf(path)]
+        return self.tree.search(path, filters.paths.patterns)
+
+    def get(self, request: dict[str, Any], version: Version) -> dict[str, Any]:
+        """`data` or `metadata` for a request; raises Refused."""
+        refuse_compression(request)
+        filters = read_filters(request["filter"], version) if "filter" in request else Filters()
+        match filters.other:
+            case None:
+                return {"data": self.data(self.leaves(request, filters), version)}
+            case Metadata():
+                return {"metadata": self._metadata(request, filters, filters.other)}
+            case Capabilities():
+                return {"metadata": {"filter": FILTERS, "transport_protocol": PROTOCOLS, "access_ctrl": ()}}
+            case History():
+                self.leaves(request, filters)
+                raise unavailable("The requested data was not found: no history is kept")
+        raise bad_request("Incorrect filter: only a subscription takes this one")
+
+    def _metadata(self, request: dict[str, Any], filters: Filters, wanted: Metadata) -> dict[str, Any]:
+        path = self.tree.path(request.get("path"))
+        if filters.paths:
+            return self.tree.metadata_by_path(path, filters.paths.patterns, wanted.generations, wanted.keys)
+        return {path.rsplit(".", 1)[-1]: self.tree.metadata(path, wanted.generations, wanted.keys)}
+
+    def set(self, request: dict[str, Any]) -> None:
+        """Ask an actuator for a value; raises Refused. That it was asked for does not say that it comes to be."""
+        signal = self.tree.leaf(self.tree.path(request.get("path")))
+        if "value" not in request:
+            raise bad_request("Missing or invalid value")
+        if signal.kind != "actuator":
+            raise invalid_data(f"Update of {_A[signal.kind]} is not supported: {signal.path}")
+        value = value_of(signal, request["value"])
+        deadline_ns = time.time_ns() + round(DEADLINE_S * 1e9)
+        try:
+            (asked,) = self.broker.actuate(self.vehicle, [(signal.index, value)], deadline_ns=deadline_ns, by="viss")
+        except ValueRefused as refused:
+            raise refused_value(refused) from None
+        except NotActuator as e:
+            raise invalid_data(str(e)) from None
+        except NoCarrier as e:
+            raise Refused(503, "service_unavailable", str(e)) from None
+        except TooLate as e:
+            raise Refused(504, "gateway_timeout", str(e)) from None
+        if asked.state == "failed":
+            raise Refused(502, "bad_gateway", asked.why[:300] or "the carrier refused")
+
+
+_A = {"sensor": "a sensor", "attribute": "an attribute"}
+
+
+def is_of_server(signal: Signal) -> bool:
+    return SERVER.get(signal.path) is signal
+
+
+def refuse_compression(request: dict[str, Any]) -> None:
+    """Raises Refused for a request for compressed answers."""
+    if "dc" in request:
+        raise unavailable("Unsupported feature: data compression")
