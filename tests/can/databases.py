@@ -243,11 +243,8 @@ def cars(draw: st.DrawFn, *, extras: bool = True, overlaps: bool = True) -> Car:
             elements = range(draw(st.integers(1, 3))) if VOCABULARY[path].is_array else (None,)
             if VOCABULARY[path].is_array and any(r.path == path for r in several):
                 continue
-            more = [draw(rows(found, path, e)) for e in elements]
-            first = {(r.bus, r.message) for r in several if r.path == path and not r.backup}
-            if first and (more[0].bus, more[0].message) not in first and draw(st.booleans()):
-                more = [replace(more[0], backup=True)]
-            several += more
+            several += [draw(rows(found, path, e)) for e in elements]
+        several = _with_backup(several) if draw(st.booleans()) else several
         rules = {k: draw(_rules(m)) for k, m in found.items() if draw(st.booleans())}
         apart = draw(st.booleans())
         channels = (*((bus,) for bus in buses), ()) if apart else (tuple(draw(st.permutations(buses))),)
@@ -263,6 +260,15 @@ def cars(draw: st.DrawFn, *, extras: bool = True, overlaps: bool = True) -> Car:
 def _able_paths(car: Mapping[tuple[str, str], TextMessage]) -> list[str]:
     tables = any(_may_have_table(s) for m in car.values() for s in m.signals)
     return [s.path for s in VOCABULARY if s.path not in NUMBERS[1:] and (tables or s.scalar != "string")]
+
+
+def _with_backup(several: list[Row]) -> list[Row]:
+    """The same rows, the first of them a backup that has others of its signal beside it, all in other messages."""
+    for k, row in enumerate(several):
+        others = [r for r in several if r.path == row.path and r is not row]
+        if others and row.element is None and all((r.bus, r.message) != (row.bus, row.message) for r in others):
+            return [*several[:k], replace(row, backup=True), *several[k + 1 :]]
+    return several
 
 
 def _may_have_table(signal: TextSignal) -> bool:
