@@ -1,0 +1,59 @@
+"""What commands print for people, and what they do when nobody reads it."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+from command import DEMO_LOG, OUTLANDER, RENKEI, renkei
+
+PIPED = {
+    "a long list": ["list", "signals"],
+    "a short list": ["list", "makers"],
+    "a document": ["list", "vehicles", "--json"],
+    "a judgement": ["check"],
+    "a summary": ["decode", DEMO_LOG, "--vehicle", OUTLANDER],
+    "a help": ["decode", "--help"],
+}
+
+
+@pytest.mark.parametrize("case", PIPED)
+def test_a_reader_that_goes_away_is_no_error(case):
+    command = [*RENKEI, *map(str, PIPED[case])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as writer:
+        writer.stdout.close()  # before anything is written
+        assert writer.stderr.read() == ""
+    assert writer.returncode == 141
+
+
+def test_a_reader_that_goes_away_after_the_first_line_is_no_error():
+    with subprocess.Popen([*RENKEI, "list", "signals"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as writer:
+        assert writer.stdout.readline().split() == [b"signal", b"type", b"datatype", b"unit"]
+        writer.stdout.close()
+        assert writer.stderr.read() == b""
+    assert writer.returncode == 141
+
+
+def test_a_summary_tells_of_frames_buses_signals_and_troubles(tmp_path):
+    done = renkei("decode", DEMO_LOG, "--vehicle", OUTLANDER, "--out", "o.csv", cwd=tmp_path)
+    lines = done.stdout.splitlines()
+    assert lines[0] == f"{OUTLANDER}: 19,698 frames, 15.1% decoded"
+    assert lines[1] == f"  {DEMO_LOG}: candump, c-can on can0, ev-can on can1"
+    assert lines[2].startswith("  23 signals, ")
+    assert lines[2].endswith(" samples over 5.9 s")
+    assert lines[-1] == "  written to o.csv"
+
+
+def test_a_list_is_a_table_with_aligned_columns():
+    lines = renkei("list", "vehicles").stdout.splitlines()
+    starts = [lines[0].index(column) for column in ("vehicle", "name", "years", "powertrain", "signals")]
+    assert lines[0].split() == ["vehicle", "name", "years", "powertrain", "signals"]
+    for line in lines[1:]:
+        assert all(line[start - 1] == " " != line[start] for start in starts[1:])
+        assert line == line.rstrip()
+
+
+def test_nothing_is_coloured_in_a_pipe():
+    for arguments in (["--help"], ["list", "makers"], ["decode", DEMO_LOG, "--vehicle", OUTLANDER]):
+        done = renkei(*arguments)
+        assert "\x1b" not in done.stdout + done.stderr
