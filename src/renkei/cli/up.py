@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from renkei.cli import say
 from renkei.errors import InputError, RenkeiError
+
+if TYPE_CHECKING:
+    from renkei.flows.up import Source
 
 
 def add_to(app: typer.Typer) -> None:
@@ -19,7 +22,10 @@ def add_to(app: typer.Typer) -> None:
 def up(
     vehicle: Annotated[
         list[str],
-        typer.Option(metavar="ID[=SOURCE]", help="A car, and the recording that stands for it; repeat for several."),
+        typer.Option(
+            metavar="ID[=SOURCE]",
+            help="A car and its source, a recording or live buses as told above; repeat for several.",
+        ),
     ],
     grpc_port: Annotated[
         int, typer.Option(metavar="P", min=0, max=65535, help="KUKSA port of the first car; the others count up.")
@@ -33,20 +39,36 @@ def up(
 ) -> None:
     """Bring cars up behind kuksa.val.v1 and v2, one port a car, with a dashboard to look at.
 
+    A SOURCE is the file of a recording, or the buses of a live car, as python-can names interface and channel:
+    can:INTERFACE:CHANNEL, for a car of several buses can:BUS@INTERFACE:CHANNEL,BUS@INTERFACE:CHANNEL. With ,listen at
+    the end nothing is ever sent; else answers on diagnostics are asked for and actuations go out.
+
     Example: renkei up --vehicle mitsubishi/outlander-phev-2019=drive.log --loop
+
+    Example: renkei up --vehicle honda/clarity-ev=can:socketcan:can0,listen
     """
     import asyncio
 
     from renkei import vocabulary
     from renkei.catalogue import Catalogue
-    from renkei.flows.up import Source, UpOptions
+    from renkei.flows.up import UpOptions
 
-    sources = [Source(id_, Path(log) if log else None) for id_, _, log in (v.partition("=") for v in vehicle)]
-    if any(text.endswith("=") for text in vehicle):
-        raise InputError("--vehicle: expected ID=SOURCE with a file after the =")
+    sources = [_source(text) for text in vehicle]
     chosen = vocabulary.load(vss) if vss else None
     options = UpOptions(grpc_port, http_port, speed, loop)
     asyncio.run(_serve(sources, Catalogue(data or []), options, chosen, open_browser=not no_browser))
+
+
+def _source(text: str) -> Source:
+    from renkei.flows.live import PREFIX, live_source
+    from renkei.flows.up import Source
+
+    id_, equals, source = text.partition("=")
+    if equals and not source:
+        raise InputError("--vehicle: expected ID=SOURCE with a file, or can: and buses, after the =")
+    if source.startswith(PREFIX):
+        return Source(id_, live=live_source(source))
+    return Source(id_, Path(source) if source else None)
 
 
 async def _serve(sources, catalogue, options, vocabulary, *, open_browser: bool) -> None:  # type: ignore[no-untyped-def]
@@ -58,7 +80,7 @@ async def _serve(sources, catalogue, options, vocabulary, *, open_browser: bool)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with bring_up(sources, catalogue, options, vocabulary, failed=_tell_failure) as cars:
+    async with bring_up(sources, catalogue, options, vocabulary, failed=_tell_failure, tell=say.note) as cars:
         for id_, port in cars.ports.items():
             print(f"{id_}  kuksa.val.v2 and v1 on 127.0.0.1:{port}", flush=True)
         page = f"http://127.0.0.1:{cars.http_port}/"

@@ -19,23 +19,18 @@ from renkei.can.frames import Frames
 from renkei.can.logs import open_log
 from renkei.can.plan import Plan
 from renkei.catalogue import Catalogue
-from renkei.doors.dashboard.door import Dashboard
-from renkei.doors.http import HttpDoor
+from renkei.doors.dashboard.door import DashboardDoor
 from renkei.doors.kuksa.door import KuksaDoor
-from renkei.doors.viss.door import Viss
 from renkei.errors import InputError, RenkeiError
 from renkei.flows.buses import Buses
+from renkei.flows.feeds import TICK_S, Feed, Publish, Updates, publisher, updates_of
+from renkei.flows.live import LiveCar, LiveSource, lines_of, lonely_messages
 from renkei.flows.plans import plan_of
-from renkei.samples import INVALID
 from renkei.vehicle import Vehicle
 from renkei.vocabulary import Vocabulary, builtin
 
-TICK_S = 0.01
 LONGEST_GAP_S = 5.0
 """Silences in a recording are shortened to this."""
-_IN_FLIGHT = 8
-
-Updates = list[tuple[int, Any, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +53,7 @@ class Replay:
         self,
         plan: Plan,
         log: Path,
-        publish: Callable[[Updates], None],
+        publish: Publish,
         *,
         speed: float = 1.0,
         loop: bool = False,
@@ -128,7 +123,7 @@ class Replay:
                 pairs = engine.decode(bus, int(frames.id[i]), data, t)
                 if pairs:
                     break
-            updates += [(index, value, t if recorded else now) for index, value in pairs if value is not INVALID]
+            updates += updates_of(pairs, t if recorded else now)
         return updates
 
 
@@ -152,10 +147,11 @@ class _Clock:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A vehicle and the recording that stands for it, if any."""
+    """A vehicle and the recording that stands for it, or the buses that it is connected to, if any."""
 
     vehicle: str
-    log: Path | None
+    log: Path | None = None
+    live: LiveSource | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,24 +170,28 @@ async def up(
     catalogue: Catalogue,
     options: UpOptions,
     vocabulary: Vocabulary | None = None,
-    failed: Callable[[RenkeiError], None] | None = None,
+    failed: Callable[[RenkeiError], None] = lambda e: None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> AsyncIterator[Cars]:
-    """Cars on their doors, for as long as the context is open; `failed` hears of a source that gave up on the way."""
+    """Cars on their doors, for as long as the context is open.
+
+    `failed` hears of a source that gave up on the way, `tell` of buses that are lost and back; both from any thread.
+    """
     _judge(sources, options)
     chosen = vocabulary or builtin()
     vehicles = [catalogue.vehicle(s.vehicle) for s in sources]
     broker = Broker(chosen, [v.id for v in vehicles])
     loop = asyncio.get_running_loop()
-    replays = []
+    feeds: dict[str, Feed] = {}
     for source, vehicle in zip(sources, vehicles, strict=True):
         broker.publish(vehicle.id, _attributes(vehicle, chosen))
+        publish = publisher(loop, broker, vehicle.id)
         if source.log is not None:
-            publish = _publisher(loop, broker, vehicle.id)
             plan = plan_of(vehicle.map, vocabulary)
-            replay = Replay(
-                plan, source.log, publish, speed=options.speed, loop=options.loop, failed=failed or (lambda e: None)
-            )
-            replays.append(replay)
+            replay = Replay(plan, source.log, publish, speed=options.speed, loop=options.loop, failed=failed)
+            feeds[vehicle.id] = replay
+        elif source.live is not None:
+            feeds[vehicle.id] = _live_car(vehicle, source.live, vocabulary, publish, tell)
     async with AsyncExitStack() as open_doors:
         kuksa = KuksaDoor(broker, chosen, [v.id for v in vehicles], first_port=options.grpc_port)
         ports = await kuksa.open()
@@ -199,14 +199,33 @@ async def up(
         http_port = None
         if options.http_port is not None:
             names = {v.id: _name(v, source) for v, source in zip(vehicles, sources, strict=True)}
-            dashboard = Dashboard(broker, chosen, broker.vehicles, names, ports)
-            web = HttpDoor([dashboard, Viss(broker, chosen, broker.vehicles)], port=options.http_port)
-            http_port = await web.open()
-            open_doors.push_async_callback(web.close)
-        for replay in replays:
-            replay.start()
-            open_doors.push_async_callback(asyncio.to_thread, replay.stop)
+            dashboard = DashboardDoor(broker, chosen, broker.vehicles, names, port=options.http_port, ports=ports)
+            http_port = await dashboard.open()
+            open_doors.push_async_callback(dashboard.close)
+        for id_, feed in feeds.items():
+            await asyncio.to_thread(feed.start)
+            open_doors.push_async_callback(asyncio.to_thread, feed.stop)
+            if isinstance(feed, LiveCar):
+                open_doors.callback(broker.claim_actuators(id_, feed.actuators, feed.carry).release)
         yield Cars(broker, ports, http_port)
+
+
+def _live_car(
+    vehicle: Vehicle,
+    source: LiveSource,
+    vocabulary: Vocabulary | None,
+    publish: Publish,
+    tell: Callable[[str], None],
+) -> LiveCar:
+    plan = plan_of(vehicle.map, vocabulary)
+    return LiveCar(
+        plan,
+        lines_of(source, vehicle.map, plan),
+        publish,
+        tell=lambda line: tell(f"{vehicle.id}: {line}"),
+        listen_only=source.listen_only,
+        alone=lonely_messages(vehicle.map, plan),
+    )
 
 
 def _judge(sources: Sequence[Source], options: UpOptions) -> None:
@@ -221,6 +240,8 @@ def _judge(sources: Sequence[Source], options: UpOptions) -> None:
 
 def _name(vehicle: Vehicle, source: Source) -> str:
     """What the dashboard calls a car: it must be plain that a recording is one."""
+    if source.live:
+        return f"{vehicle.name}, live on {source.live}"
     return f"{vehicle.name}, replay of {source.log.name}" if source.log else f"{vehicle.name}, no source"
 
 
@@ -230,23 +251,3 @@ def _attributes(vehicle: Vehicle, vocabulary: Vocabulary) -> Updates:
     return [
         (vocabulary[path].index, fact.value, now) for path, fact in vehicle.attributes.items() if path in vocabulary
     ]
-
-
-def _publisher(loop: asyncio.AbstractEventLoop, broker: Broker, vehicle: str) -> Callable[[Updates], None]:
-    """Hands batches to the event loop; waits where it lags behind, so that no queue grows."""
-    room = threading.Semaphore(_IN_FLIGHT)
-
-    def deliver(updates: Updates) -> None:
-        broker.publish(vehicle, updates)
-        room.release()
-
-    def publish(updates: Updates) -> None:
-        while not room.acquire(timeout=0.5):
-            if loop.is_closed():
-                return
-        try:
-            loop.call_soon_threadsafe(deliver, updates)
-        except RuntimeError:  # the loop closed between the two lines
-            return
-
-    return publish

@@ -1,0 +1,200 @@
+"""Buses of a real car: one reader thread a bus, python-can behind it. A bus that goes away is opened again.
+
+What frames mean is not known here. python-can is imported when the first bus is opened.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from renkei.can.frames import EXTENDED
+from renkei.errors import InputError, UnknownName
+
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 10.0
+"""Between attempts to open a bus again; the wait doubles."""
+_STEADY_S = 10.0
+"""A bus that lives so long has recovered: the next attempts begin with the first wait."""
+_READ_S = 0.5
+_SEND_S = 0.5
+_CREDIBLE_NS = 10_000_000_000
+"""Adapters that count from their own start are farther than this from our clock."""
+
+
+class Line(NamedTuple):
+    """A bus of the car and where python-can finds it; `bitrate` in bit/s where the map knows it."""
+
+    bus: str
+    interface: str
+    channel: str
+    bitrate: int | None = None
+    fd: bool = False
+    ids: tuple[int, ...] = ()
+    """Identifiers that are of interest, EXTENDED set for 29 bits; none given: all."""
+
+    def __str__(self) -> str:
+        return f"{self.bus} ({self.interface}:{self.channel})"
+
+
+class Heard(NamedTuple):
+    """A data frame. `t_ns`: when it was received, since 1970."""
+
+    bus: str
+    id: int
+    data: bytes
+    t_ns: int
+
+
+class Lost(NamedTuple):
+    bus: str
+    why: str
+
+
+class Back(NamedTuple):
+    bus: str
+
+
+Event = Heard | Lost | Back
+
+
+class Reader:
+    """One bus: what comes is given to `take`, from a thread of its own. With `listen_only` nothing is ever sent."""
+
+    def __init__(
+        self,
+        line: Line,
+        take: Callable[[Event], None],
+        *,
+        listen_only: bool = False,
+        first_wait_s: float = FIRST_WAIT_S,
+    ) -> None:
+        self.line, self.listen_only = line, listen_only
+        self._take, self._first_wait_s = take, first_wait_s
+        self._stop = threading.Event()
+        self._bus: Any = None
+        self._thread = threading.Thread(target=self._run, name=f"bus {line}", daemon=True)
+
+    def open(self) -> None:
+        """Open the bus for the first time. Raises InputError, in one line, for what python-can cannot open."""
+        from can.interfaces import BACKENDS
+
+        if self.line.interface not in BACKENDS:
+            raise UnknownName("CAN interface", self.line.interface, BACKENDS, "(a name that python-can knows)")
+        try:
+            self._bus = _opened(self.line)
+        except Exception as e:  # every driver has errors of its own
+            raise InputError(f"{self.line.interface}:{self.line.channel}: cannot be opened: {_in_a_line(e)}") from e
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread, if it runs, and close the bus."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._close()
+
+    def send(self, id_: int, data: bytes) -> None:
+        """Put a frame on the bus. Raises InputError when the bus is away or takes nothing, or is only listened to."""
+        import can
+
+        if self.listen_only:
+            raise InputError(f"{self.line}: nothing is sent: the bus is only listened to")
+        bus = self._bus
+        if bus is None:
+            raise InputError(f"{self.line}: the bus is away")
+        message = can.Message(
+            arbitration_id=id_ & ~EXTENDED, is_extended_id=bool(id_ & EXTENDED), data=data, is_fd=len(data) > 8
+        )
+        try:
+            bus.send(message, timeout=_SEND_S)
+        except Exception as e:  # every driver has errors of its own
+            raise InputError(f"{self.line}: not sent: {_in_a_line(e)}") from e
+
+    def _run(self) -> None:
+        wait_s = self._first_wait_s
+        while not self._stop.is_set():
+            since = time.monotonic()
+            why = self._read()
+            if self._stop.is_set():
+                return
+            self._take(Lost(self.line.bus, why))
+            if time.monotonic() - since > _STEADY_S:
+                wait_s = self._first_wait_s
+            wait_s = self._reopened(wait_s)
+
+    def _read(self) -> str:
+        """Read until told to stop or the bus is lost; why it is."""
+        while not self._stop.is_set():
+            try:
+                message = self._bus.recv(_READ_S)
+            except Exception as e:  # every driver has errors of its own
+                return _in_a_line(e)
+            if message is not None:
+                self._pass_on(message)
+        return ""
+
+    def _pass_on(self, message: Any) -> None:
+        if message.is_error_frame or message.is_remote_frame:
+            return
+        id_ = message.arbitration_id | (EXTENDED if message.is_extended_id else 0)
+        now_ns, t_ns = time.time_ns(), round(message.timestamp * 1e9)
+        credible = abs(now_ns - t_ns) < _CREDIBLE_NS
+        self._take(Heard(self.line.bus, id_, bytes(message.data), t_ns if credible else now_ns))
+
+    def _reopened(self, wait_s: float) -> float:
+        """Try until the bus is open and can be read; the wait that the next loss begins with."""
+        while True:
+            self._close()
+            if self._stop.wait(wait_s):
+                return wait_s
+            wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+            try:
+                self._bus = _opened(self.line)
+                message = self._bus.recv(_READ_S)
+            except Exception:  # it is still away, as has been told
+                continue
+            self._take(Back(self.line.bus))
+            if message is not None:
+                self._pass_on(message)
+            return wait_s
+
+    def _close(self) -> None:
+        bus, self._bus = self._bus, None
+        if bus is not None:
+            try:
+                bus.shutdown()
+            except Exception:  # what is gone cannot always be closed
+                return
+
+
+def _opened(line: Line) -> Any:
+    import can
+
+    logging.getLogger("can").addHandler(logging.NullHandler())  # what goes wrong is told once, by us
+    options: dict[str, Any] = {"bitrate": line.bitrate} if line.bitrate else {}
+    if line.fd:
+        options["fd"] = True
+    return can.Bus(
+        interface=line.interface, channel=line.channel, ignore_config=True, can_filters=_filters(line.ids), **options
+    )
+
+
+def _filters(ids: Iterable[int]) -> list[Any] | None:
+    """Let the driver leave out what nobody decodes."""
+    return [
+        {
+            "can_id": id_ & ~EXTENDED,
+            "can_mask": 0x1FFFFFFF if id_ & EXTENDED else 0x7FF,
+            "extended": bool(id_ & EXTENDED),
+        }
+        for id_ in ids
+    ] or None
+
+
+def _in_a_line(e: Exception) -> str:
+    return " ".join(str(e).split()) or type(e).__name__

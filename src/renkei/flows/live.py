@@ -1,0 +1,312 @@
+"""A car on its live buses: frames become values, answers on diagnostics are asked for, actuations go out.
+
+Reader threads, one a bus, fill one inbox; one thread a car empties it and owns all that the car remembers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import re
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+from renkei.can.actuate import frame_for, lonely
+from renkei.can.frame_engine import FrameEngine
+from renkei.can.freshness import Freshness
+from renkei.can.live import Back, Event, Heard, Line, Lost, Reader
+from renkei.can.plan import Plan, PlanMessage, field_of
+from renkei.can.poll import Asked, Poller, Request
+from renkei.claims import Actuation
+from renkei.errors import InputError, RenkeiError, UnknownName
+from renkei.flows.feeds import TICK_S, Publish, Updates, updates_of
+from renkei.flows.plans import database
+from renkei.vehicle import Map
+
+PREFIX = "can:"
+SYNTAX = "can:[BUS@]INTERFACE:CHANNEL[,...][,listen]"
+_LOOK_S = 0.05
+"""How often a silent car is looked after: what is stale, what is to be asked."""
+_MOST_WAITING = 1 << 14
+_SENT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSource:
+    """What a car is connected to; `bus` of a line is empty where it was not named."""
+
+    lines: tuple[Line, ...]
+    listen_only: bool = False
+
+    def __str__(self) -> str:
+        return ", ".join(f"{line.interface}:{line.channel}" for line in self.lines)
+
+
+def live_source(text: str) -> LiveSource:
+    """The live source that SYNTAX writes. Raises InputError."""
+    parts = text.removeprefix(PREFIX).split(",")
+    listen_only = parts[-1] == "listen"
+    lines = []
+    for part in parts[: len(parts) - listen_only]:
+        found = re.fullmatch(r"(?:([^@:]+)@)?([^@:]+):(.+)", part)
+        if not found:
+            raise InputError(f"--vehicle: expected {SYNTAX}, got '{text}'")
+        lines.append(Line(found[1] or "", found[2], found[3]))
+    if not lines:
+        raise InputError(f"--vehicle: expected {SYNTAX}, got '{text}'")
+    return LiveSource(tuple(lines), listen_only)
+
+
+def lines_of(source: LiveSource, map_: Map, plan: Plan) -> tuple[Line, ...]:
+    """The lines of a source with all that the map knows of each bus. Raises InputError for a bus that does not fit."""
+    buses = ", ".join(plan.buses)
+    if len(plan.buses) > 1 and not all(line.bus for line in source.lines):
+        example = f"can:{plan.buses[0]}@{source.lines[0].interface}:{source.lines[0].channel}"
+        raise InputError(f"--vehicle: this car has {buses}: say which bus it is, as in {example}")
+    found: dict[str, Line] = {}
+    for line in source.lines:
+        bus = line.bus or plan.buses[0]
+        if bus not in plan.buses:
+            raise UnknownName("bus", bus, plan.buses, f"(this car has {buses})")
+        if bus in found:
+            raise InputError(f"--vehicle: bus {bus} is given twice")
+        messages = [m for m in (*plan.messages, *plan.answers) if m.bus == bus]
+        found[bus] = line._replace(
+            bus=bus,
+            bitrate=map_.buses[bus].bitrate,
+            fd=any(m.length > 8 for m in messages),
+            ids=tuple(sorted({m.id for m in messages})),
+        )
+    return tuple(found.values())
+
+
+def lonely_messages(map_: Map, plan: Plan) -> frozenset[PlanMessage]:
+    """The messages that carry one signal only, which can be sent although none of them has been heard."""
+    known = {(bus.name, m.name): m for bus in map_.buses.values() for file in bus.dbc
+             for m in database(file).messages.values()}  # fmt: skip
+    return frozenset(m for m in plan.messages if lonely(m, map(field_of, known[m.bus, m.name].signals)))
+
+
+class Order(NamedTuple):
+    """An actuator that is to be set; `done` hears None, or why it was not, in the thread of the car."""
+
+    path: str
+    value: Any
+    deadline_ns: int | None
+    done: Callable[[RenkeiError | None], None]
+
+
+class LiveCar:
+    """A car on its buses. Values come out in batches, `publish`ed every TICK_S, at the time their frame was received.
+
+    `tell` hears, in a line each, that a bus is lost and that it is back. `alone`: messages that may be sent unheard.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        lines: Sequence[Line],
+        publish: Publish,
+        *,
+        tell: Callable[[str], None],
+        listen_only: bool = False,
+        alone: Collection[PlanMessage] = (),
+    ) -> None:
+        self.plan, self.listen_only = plan, listen_only
+        self.engine = FrameEngine(plan)
+        self._publish, self._tell, self._alone = publish, tell, alone
+        self._inbox: queue.Queue[Event | Order] = queue.Queue(_MOST_WAITING)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="live car", daemon=True)
+        self._readers = {line.bus: Reader(line, self._put, listen_only=listen_only) for line in lines}
+        self._away: set[str] = set()
+        self._messages = {(m.bus, m.id): m for m in plan.messages}
+        self._last: dict[PlanMessage, bytes] = {}
+        self._freshness = Freshness(plan, is_asked=not listen_only)
+        self._pollers = {bus: self._poller(bus) for bus in self._readers}
+        self._looked_s = 0.0
+
+    @property
+    def asked(self) -> Mapping[str, Asked]:
+        """What became of the requests on each bus."""
+        return {bus: poller.counts for bus, poller in self._pollers.items()}
+
+    @property
+    def actuators(self) -> tuple[int, ...]:
+        """The signals that can be set here, as far as the map goes; none where the car is only listened to."""
+        if self.listen_only:
+            return ()
+        rows = (row for m in self.plan.messages if m.bus in self._readers for row in m.rows if row.array < 0)
+        return tuple(dict.fromkeys(row.index for row in rows if row.signal.kind == "actuator"))
+
+    def start(self) -> None:
+        """Open the buses and read them. Raises InputError for a bus that cannot be opened; then none is open."""
+        try:
+            for reader in self._readers.values():
+                reader.open()
+        except RenkeiError:
+            self.stop()
+            raise
+        self._thread.start()
+        for reader in self._readers.values():
+            reader.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        for reader in self._readers.values():
+            reader.stop()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def send(self, path: str, value: Any) -> None:
+        """Set an actuator and wait until its frame is on the bus. Raises InputError for what keeps it from that."""
+        sent: Future[None] = Future()
+
+        def done(error: RenkeiError | None) -> None:
+            sent.set_exception(error) if error else sent.set_result(None)
+
+        self.order(Order(path, value, None, done))
+        try:
+            sent.result(_SENT_S)
+        except TimeoutError:
+            raise InputError(f"{path}: not sent within {_SENT_S:g} s") from None
+
+    def order(self, order: Order) -> None:
+        """Set an actuator soon."""
+        if self.listen_only:
+            order.done(InputError(f"{order.path}: not sent: this car is only listened to"))
+            return
+        try:
+            self._inbox.put_nowait(order)
+        except queue.Full:
+            order.done(InputError(f"{order.path}: not sent: too much waits already"))
+
+    def carry(self, actuations: Sequence[Actuation]) -> None:
+        """Carry out what the broker was asked for; it ends in the event loop, which must be running."""
+        loop = asyncio.get_running_loop()
+        for a in actuations:
+            if a.take(time.time_ns()):
+                path = self.plan.vocabulary.signals[a.index].path
+                self.order(Order(path, a.value, a.deadline_ns, partial(_ended, loop, a)))
+
+    def _poller(self, bus: str) -> Poller:
+        return Poller([] if self.listen_only else [a for a in self.plan.answers if a.bus == bus], time.monotonic())
+
+    def _put(self, event: Event) -> None:
+        while not self._stop.is_set():
+            try:
+                return self._inbox.put(event, timeout=0.5)
+            except queue.Full:
+                continue
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            updates: Updates = []
+            for item in self._came():
+                updates += self._settled(item, time.monotonic())
+            updates += self._looked_after(time.monotonic())
+            if updates:
+                self._publish(updates)
+
+    def _came(self) -> Iterator[Event | Order]:
+        """What comes within a tick of the first of it, which is waited for."""
+        try:
+            yield self._inbox.get(timeout=_LOOK_S)
+        except queue.Empty:
+            return
+        self._stop.wait(TICK_S)
+        for _ in range(self._inbox.qsize()):
+            yield self._inbox.get_nowait()
+
+    def _settled(self, item: Event | Order, now_s: float) -> Updates:
+        match item:
+            case Heard():
+                return self._heard(item, now_s)
+            case Lost(bus, why):
+                return self._lost(bus, why, now_s)
+            case Back(bus):
+                self._away.discard(bus)
+                self._tell(f"{self._readers[bus].line} is back")
+            case Order():
+                self._carry_out(item)
+        return []
+
+    def _heard(self, frame: Heard, now_s: float) -> Updates:
+        counts = self.engine.counts
+        good = counts.decoded - counts.bad_checksum - counts.repeated
+        pairs = self.engine.decode(frame.bus, frame.id, frame.data, frame.t_ns)
+        message = self._messages.get((frame.bus, frame.id))
+        if message is None:
+            said = {index for index, _ in pairs}
+            for answer in (a for a in self.plan.answers if said and (a.bus, a.id) == (frame.bus, frame.id)):
+                if any(row.index in said for row in answer.rows):
+                    self._freshness.heard(answer, now_s)
+            self._request(frame.bus, self._pollers[frame.bus].heard(frame.id, frame.data, now_s), now_s)
+        elif counts.decoded - counts.bad_checksum - counts.repeated > good:
+            self._last[message] = frame.data[: message.length]
+            self._freshness.heard(message, now_s)
+        return updates_of(pairs, frame.t_ns)
+
+    def _lost(self, bus: str, why: str, now_s: float) -> Updates:
+        self._away.add(bus)
+        self._tell(f"{self._readers[bus].line} is lost, its values are not available until it is back: {why}")
+        self._pollers[bus].give_up(now_s)
+        for m in self.plan.messages:
+            if m.bus == bus:
+                self._forget(m)
+        return _not_available(self._freshness.bus_lost(bus))
+
+    def _forget(self, message: PlanMessage) -> None:
+        """What a message said holds no more: not for other rows, nor as what stays when it is sent."""
+        self._last.pop(message, None)
+        self.engine.memory.heard[message.number] = False
+        for latch in message.latches:
+            self.engine.memory.latched[latch.number] = None
+
+    def _looked_after(self, now_s: float) -> Updates:
+        if now_s - self._looked_s < _LOOK_S:
+            return []
+        self._looked_s = now_s
+        for bus, poller in self._pollers.items():
+            if bus not in self._away:
+                self._request(bus, poller.next(now_s), now_s)
+        return _not_available(self._freshness.gone(now_s))
+
+    def _request(self, bus: str, request: Request | None, now_s: float) -> None:
+        if request is None:
+            return
+        try:
+            self._readers[bus].send(*request)
+        except InputError:
+            self._pollers[bus].give_up(now_s)  # asked again later; that a bus is lost, its reader tells
+
+    def _carry_out(self, order: Order) -> None:
+        try:
+            if order.deadline_ns is not None and time.time_ns() > order.deadline_ns:
+                raise InputError(f"{order.path}: its deadline passed before it could be sent")
+            message, data = frame_for(self.engine, order.path, order.value, self._last, self._alone)
+            if message.bus not in self._readers:
+                raise InputError(f"{order.path}: not sent: {message.bus} is not connected")
+            self._readers[message.bus].send(message.id, data)
+        except RenkeiError as e:
+            order.done(e)
+            return
+        self._last[message] = data  # the counter goes on from here
+        order.done(None)
+
+
+def _not_available(indices: Sequence[int]) -> Updates:
+    now_ns = time.time_ns()
+    return [(index, None, now_ns) for index in indices]
+
+
+def _ended(loop: asyncio.AbstractEventLoop, actuation: Actuation, error: RenkeiError | None) -> None:
+    """Tell how an actuation ended, from the thread of a car."""
+    end = partial(actuation.finish, "failed", str(error)) if error else partial(actuation.finish, "done")
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(end)
