@@ -162,6 +162,19 @@ def test_who_still_watches_when_it_ends_is_told_so():
     assert said.count("\n") == 1
 
 
+@pytest.mark.parametrize("end", ["Ctrl-C", "a reader that goes away"])
+def test_watch_ends_in_silence_with(end, cars):
+    command = [*RENKEI, "watch", ANGLE, "--port", str(cars.ports[OUTLANDER])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
+        assert watch.stdout.readline().startswith(ANGLE)
+        if end == "Ctrl-C":
+            watch.send_signal(signal.SIGINT)
+        else:
+            watch.stdout.close()
+        assert watch.stderr.read() == ""
+    assert watch.returncode == (130 if end == "Ctrl-C" else 141)
+
+
 def test_with_loop_a_recording_begins_again_when_it_ends(tmp_path):
     log = wheel_log(tmp_path / "up.log", [k / 20 for k in range(8)], list(range(8)))
     with Up("--data", FIXTURES, "--vehicle", f"{RAV4}={log}", "--loop") as running:
