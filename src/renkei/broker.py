@@ -159,23 +159,30 @@ class Broker:
 
         None (not available) is always taken; without `t_source_ns` the time of receipt stands for it.
         """
-        self.put_all(vehicle, [(index, value, t_source_ns)], claim)
+        for refused in self.put_all(vehicle, [(index, value, t_source_ns)], claim).values():
+            raise refused
 
     def put_all(
         self, vehicle: str, updates: Iterable[tuple[int, Value | None, int | None]], claim: Claim | None = None
-    ) -> None:
-        """Store values as `put` does, all or none, and notify each watcher once."""
-        state, now_ns, checked = self._state(vehicle), self._now_ns(), []
+    ) -> dict[int, ValueRefused | Claimed]:
+        """Store values as `put` does and notify each watcher once; what was refused, by index."""
+        state, now_ns = self._state(vehicle), self._now_ns()
+        changes: dict[int, Datapoint] = {}
+        refused: dict[int, ValueRefused | Claimed] = {}
         for index, value, t_source_ns in updates:
-            if state.sources.get(index, claim) is not claim:
-                raise Claimed(self.vocabulary.signals[index].path)
-            if value is not None:
-                value = self.vocabulary.signals[index].check(value)
-            checked.append((index, Datapoint(value, now_ns if t_source_ns is None else t_source_ns, now_ns)))
-        changes = {i: p for i, p in checked if not (self._static[i] and p.value == state.latest[i].value)}
-        for index, point in changes.items():
-            state.latest[index] = point
+            try:
+                if state.sources.get(index, claim) is not claim:
+                    raise Claimed(self.vocabulary.signals[index].path)
+                if value is not None:
+                    value = self.vocabulary.signals[index].check(value)
+            except (ValueRefused, Claimed) as e:
+                refused[index] = e
+                continue
+            if not (self._static[index] and value == state.latest[index].value):
+                t_ns = now_ns if t_source_ns is None else t_source_ns
+                changes[index] = state.latest[index] = Datapoint(value, t_ns, now_ns)
         state.notify(changes)
+        return refused
 
     def latest(self, vehicle: str, index: int) -> Datapoint:
         return self._state(vehicle).latest[index]

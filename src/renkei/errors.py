@@ -86,10 +86,10 @@ class LogError(InputError):
 
 
 class ValueRefused(InputError):
-    """A value that its Signal does not admit; `why` is 'type', 'range' or 'allowed'."""
+    """A value, or element `got` of one, that its Signal does not admit; `why` is 'type', 'range' or 'allowed'."""
 
     def __init__(self, path: str, why: str, *, expected: str, got: object) -> None:
-        self.path, self.why = path, why
+        self.path, self.why, self.got = path, why, got
         super().__init__(f"{path}: expected {expected}, got {got!r}")
 
 

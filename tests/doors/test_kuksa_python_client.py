@@ -64,8 +64,11 @@ def test_errors_carry_the_codes_the_client_knows(client):
         client.set_current_values({CHARGE: ClientDatapoint(101)})
     assert "Value out of min/max bounds" in e.value.error["message"]
     with pytest.raises(VSSClientError) as e:
-        client.set_target_values({CHARGE: ClientDatapoint(50)})
-    assert e.value.error["reason"] == "unimplemented"
+        client.set_target_values({CHARGE: ClientDatapoint(101)})
+    assert (e.value.error["code"], e.value.error["reason"]) == (400, "bad_request")
+    with pytest.raises(VSSClientError) as e:
+        client.set_target_values({SPEED: ClientDatapoint(1.0)})
+    assert e.value.error["reason"] == "invalid argument"
 
 
 def test_subscribe(door, client):

@@ -142,7 +142,6 @@ SUBSCRIBE_REFUSED = {
     "unknown": ("Vehicle.No", types.FIELD_VALUE, grpc.StatusCode.NOT_FOUND),
     "malformed": ("Vehicle..", types.FIELD_VALUE, grpc.StatusCode.INVALID_ARGUMENT),
     "too long": ("V" * 1001, types.FIELD_VALUE, grpc.StatusCode.INVALID_ARGUMENT),
-    "targets": (CHARGE, types.FIELD_ACTUATOR_TARGET, grpc.StatusCode.UNIMPLEMENTED),
 }
 
 

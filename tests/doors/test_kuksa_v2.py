@@ -195,11 +195,6 @@ def test_server_info(stub):
     assert info.commit_hash == ""
 
 
-def test_what_comes_later_says_unimplemented(stub):
-    code, _ = refusal(stub.Actuate, val.ActuateRequest(signal_id=at(CHARGE)))
-    assert code is grpc.StatusCode.UNIMPLEMENTED
-
-
 def subscribed(door, stub, *paths, **options):
     """A subscription after its first message."""
     replies = stub.Subscribe(val.SubscribeRequest(signal_paths=paths, **options), timeout=DEADLINE_S)

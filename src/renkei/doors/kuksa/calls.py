@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -22,6 +24,8 @@ PATH_LENGTH = 1000
 BUFFER_SIZE = 1000
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
+STOPPING = (grpc.StatusCode.UNAVAILABLE, "the server is stopping")
+_EXPIRY_S = 0.005
 
 
 class StatusError(Exception):
@@ -32,12 +36,28 @@ class StatusError(Exception):
         self.code, self.text = code, text
 
 
+class Targets(NamedTuple):
+    """The part of a subscription that is about targets; one that `carries` acts on them."""
+
+    watcher: Watcher
+    encode: Callable[[Changes], bytes]
+    carries: bool
+
+
 class Stream(NamedTuple):
     """A subscription: its first message, then what `encode` makes of each of the watcher's messages."""
 
     watcher: Watcher
     first: bytes
     encode: Callable[[Changes], bytes]
+    targets: tuple[Targets, ...] = ()
+
+
+class Asked(Protocol):
+    """Who can be asked for fresh values of the signals that it claimed."""
+
+    async def ask(self, indices: Iterable[int]) -> None:
+        """Return when fresh values are stored, or when they cannot be had in time."""
 
 
 class House:
@@ -47,7 +67,10 @@ class House:
         self.broker, self.vocabulary = broker, vocabulary
         self.encoder = Encoder(vocabulary)
         self.closing = False
+        self.sources: dict[tuple[str, int], Asked] = {}
         self._waiting: set[asyncio.Event] = set()
+        self._expiry: asyncio.TimerHandle | None = None
+        self._expiry_ns = 0
 
     @cached_property
     def metadata(self) -> list[bytes]:
@@ -59,6 +82,21 @@ class House:
         self.closing = True
         for event in self._waiting:
             event.set()
+        if self._expiry:
+            self._expiry.cancel()
+
+    def watch_deadline(self, deadline_ns: int | None) -> None:
+        """See to it that actuations end when their deadline passes, whatever their carrier does."""
+        if deadline_ns is None or self.closing or (self._expiry and self._expiry_ns <= deadline_ns):
+            return
+        if self._expiry:
+            self._expiry.cancel()
+        wait_s = max(0.0, (deadline_ns - time.time_ns()) / 1e9) + _EXPIRY_S
+        self._expiry, self._expiry_ns = asyncio.get_running_loop().call_later(wait_s, self._expired), deadline_ns
+
+    def _expired(self) -> None:
+        self._expiry = None
+        self.watch_deadline(self.broker.expire())
 
     def event(self) -> asyncio.Event:
         event = asyncio.Event()
@@ -98,16 +136,26 @@ def signal_at(vocabulary: Vocabulary, path: str) -> Signal:
     return signal
 
 
-def unary(house: House, default: str, request_class: Any, answer: Callable[[str, Any], bytes]) -> Any:
+@asynccontextmanager
+async def refusing(context: Any) -> AsyncIterator[None]:
+    """End the RPC with the status of a StatusError that is raised inside."""
+    try:
+        yield
+    except StatusError as refused:
+        await context.abort(refused.code, refused.text)
+
+
+def unary(
+    house: House, default: str, request_class: Any, answer: Callable[[str, Any], bytes | Awaitable[bytes]]
+) -> Any:
     """A handler for one request and one reply; `answer` takes the vehicle and the request and may raise StatusError."""
 
     async def call(raw: bytes, context: Any) -> bytes:
-        try:
+        async with refusing(context):
             vehicle = house.vehicle(default, context.invocation_metadata())
-            return answer(vehicle, _parse(request_class, raw))
-        except StatusError as refused:
-            await context.abort(refused.code, refused.text)
-            raise
+            answered = answer(vehicle, parse(request_class, raw))
+            return await answered if inspect.isawaitable(answered) else answered
+        raise AssertionError("a refused RPC was aborted")
 
     return grpc.unary_unary_rpc_method_handler(call)
 
@@ -116,23 +164,29 @@ def stream(house: House, default: str, request_class: Any, start: Callable[[str,
     """A handler for one request and a stream of replies; `start` may raise StatusError."""
 
     async def call(raw: bytes, context: Any) -> None:
-        try:
+        async with refusing(context):
             vehicle = house.vehicle(default, context.invocation_metadata())
-            started = start(vehicle, _parse(request_class, raw))
-        except StatusError as refused:
-            await context.abort(refused.code, refused.text)
-            raise
+            started = start(vehicle, parse(request_class, raw))
         event = house.event()
-        started.watcher.wake = event.set
-        house.broker.watch(vehicle, started.watcher)
+        _watch(house, vehicle, started, event)
         try:
             await _send(house, started, event, context.write)
         finally:
             house.broker.unwatch(vehicle, started.watcher)
+            for targets in started.targets:
+                house.broker.unwatch_targets(vehicle, targets.watcher)
             house.forget(event)
-        await context.abort(grpc.StatusCode.UNAVAILABLE, "the server is stopping")
+        await context.abort(*STOPPING)
 
     return grpc.unary_stream_rpc_method_handler(call)
+
+
+def _watch(house: House, vehicle: str, started: Stream, event: asyncio.Event) -> None:
+    started.watcher.wake = event.set
+    house.broker.watch(vehicle, started.watcher)
+    for targets in started.targets:
+        targets.watcher.wake = event.set
+        house.broker.watch_targets(vehicle, targets.watcher, targets.carries)
 
 
 async def _send(house: House, started: Stream, event: asyncio.Event, write: Callable[[bytes], Awaitable[None]]) -> None:
@@ -141,6 +195,9 @@ async def _send(house: House, started: Stream, event: asyncio.Event, write: Call
     await write(started.first)
     watcher.sent(time.monotonic_ns())
     while not house.closing:
+        for targets in started.targets:
+            while changes := targets.watcher.take(time.monotonic_ns()):
+                await write(targets.encode(changes))
         wait_ns = watcher.wait_ns(time.monotonic_ns())
         if wait_ns is None:
             event.clear()
@@ -151,7 +208,8 @@ async def _send(house: House, started: Stream, event: asyncio.Event, write: Call
             await write(started.encode(changes))
 
 
-def _parse(request_class: Any, raw: bytes) -> Any:
+def parse(request_class: Any, raw: bytes) -> Any:
+    """The message in `raw`; raises StatusError."""
     try:
         return request_class.FromString(raw)
     except DecodeError:

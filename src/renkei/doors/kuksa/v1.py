@@ -5,31 +5,37 @@ Errors about paths travel inside the reply, with codes like those of HTTP.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from importlib.metadata import version
 from typing import Any
 
 import grpc
 
-from renkei.broker import Changes, Watcher
+from renkei.broker import Changes, Datapoint, Watcher
+from renkei.doors.kuksa.actuating import caller, command
 from renkei.doors.kuksa.calls import (
     INVALID,
     NOT_FOUND,
-    PATH_LENGTH,
     House,
     StatusError,
     Stream,
+    Targets,
+    parse,
+    refusing,
     signals_of,
     stream,
     unary,
 )
 from renkei.doors.kuksa.metadata import v1_metadata
 from renkei.doors.kuksa.schema import V1
+from renkei.doors.kuksa.v1_set import entry_error, set_entries
 from renkei.doors.kuksa.wire import field, varint
 from renkei.vocabulary import Signal
 
 SERVICE = "kuksa.val.v1.VAL"
+_VALUE, _TARGET = 2, 3
+"""Field numbers in a DataEntry."""
 _VIEWS = {
     V1.VIEW_CURRENT_VALUE: {V1.FIELD_PATH, V1.FIELD_VALUE},
     V1.VIEW_TARGET_VALUE: {V1.FIELD_PATH, V1.FIELD_ACTUATOR_TARGET},
@@ -44,8 +50,22 @@ def handlers(house: House, vehicle: str) -> dict[str, Any]:
     return {
         "Get": unary(house, vehicle, V1.GetRequest, partial(_get, house)),
         "Subscribe": stream(house, vehicle, V1.SubscribeRequest, partial(_subscribe, house)),
+        "Set": command(house, vehicle, V1.SetRequest, partial(set_entries, house)),
+        "StreamedUpdate": _streamed_update(house, vehicle),
         "GetServerInfo": unary(house, vehicle, V1.GetServerInfoRequest, _server_info),
     }
+
+
+def _streamed_update(house: House, default: str) -> Any:
+    """Each request answered as Set answers it: the two replies have the same fields."""
+
+    async def call(requests: Any, context: Any) -> None:
+        async with refusing(context):
+            asking = caller(house, default, context)
+            async for raw in requests:
+                await context.write(set_entries(house, asking, parse(V1.StreamedUpdateRequest, raw)))
+
+    return grpc.stream_stream_rpc_method_handler(call)
 
 
 def _server_info(_vehicle: str, _request: Any) -> bytes:
@@ -84,9 +104,7 @@ def _get(house: House, vehicle: str, request: Any) -> bytes:
         try:
             signals = _signals(house, wanted.path)
         except StatusError as refused:
-            code, reason = (404, "not_found") if refused.code is NOT_FOUND else (400, "bad_request")
-            error = V1.Error(code=code, reason=reason, message=refused.text)
-            failed.errors.add(path=wanted.path[:PATH_LENGTH], error=error)
+            failed.errors.append(entry_error(wanted.path, refused))
             continue
         entries += [field(1, _entry(house, vehicle, s, fields)) for s in signals]
     if failed.errors:
@@ -96,12 +114,19 @@ def _get(house: House, vehicle: str, request: Any) -> bytes:
 
 
 def _entry(house: House, vehicle: str, signal: Signal, fields: frozenset[int]) -> bytes:
-    """A DataEntry. A target is never in it: no target is kept."""
+    """A DataEntry with what is known of what `fields` select."""
     entry = field(1, signal.path.encode())
     if V1.FIELD_VALUE in fields:
-        point = house.encoder.v1_datapoint(signal.index, house.broker.latest(vehicle, signal.index))
-        entry += field(2, point) if point else b""
+        entry += _point(house, _VALUE, signal.index, house.broker.latest(vehicle, signal.index))
+    if V1.FIELD_ACTUATOR_TARGET in fields and (target := house.broker.target(vehicle, signal.index)):
+        entry += _point(house, _TARGET, signal.index, target)
     return entry + _metadata(signal, fields)
+
+
+def _point(house: House, number: int, index: int, point: Datapoint) -> bytes:
+    """A Datapoint as a field of a DataEntry; nothing when it is not available."""
+    content = house.encoder.v1_datapoint(index, point)
+    return field(number, content) if content else b""
 
 
 def _metadata(signal: Signal, fields: frozenset[int]) -> bytes:
@@ -115,23 +140,30 @@ def _subscribe(house: House, vehicle: str, request: Any) -> Stream:
     wanted: dict[int, frozenset[int]] = {}
     for entry in request.entries:
         fields = _fields(entry.view, entry.fields)
-        if V1.FIELD_ACTUATOR_TARGET in fields and V1.FIELD_VALUE not in fields:
-            raise StatusError(grpc.StatusCode.UNIMPLEMENTED, "actuator targets cannot be subscribed to")
         for signal in _signals(house, entry.path):
             wanted[signal.index] = wanted.get(signal.index, frozenset()) | fields
     signals = house.vocabulary.signals
     first = b"".join([_update(_entry(house, vehicle, signals[i], fields), fields) for i, fields in wanted.items()])
-    values = [i for i, fields in wanted.items() if V1.FIELD_VALUE in fields]
-    return Stream(Watcher(values), first, partial(_changed, house))
+    values = {i for i, fields in wanted.items() if V1.FIELD_VALUE in fields}
+    changed = partial(_changed, house, _VALUE, V1.FIELD_VALUE)
+    return Stream(Watcher(values), first, changed, tuple(_targets(house, values, wanted)))
 
 
-def _changed(house: House, changes: Changes) -> bytes:
-    signals, encoder = house.vocabulary.signals, house.encoder
+def _targets(house: House, values: set[int], wanted: Mapping[int, frozenset[int]]) -> Iterator[Targets]:
+    """Who asks for the target alone is how a provider of v1 carries out; who asks for values too looks on."""
+    changed = partial(_changed, house, _TARGET, V1.FIELD_ACTUATOR_TARGET)
+    indices = {i for i, fields in wanted.items() if V1.FIELD_ACTUATOR_TARGET in fields}
+    for chosen, carries in ((indices - values, True), (indices & values, False)):
+        if chosen:
+            yield Targets(Watcher(chosen), changed, carries)
+
+
+def _changed(house: House, number: int, which: int, changes: Changes) -> bytes:
+    signals = house.vocabulary.signals
     updates = []
     for index, point in changes.items():
-        content = encoder.v1_datapoint(index, point)
-        entry = field(1, signals[index].path.encode()) + (field(2, content) if content else b"")
-        updates.append(_update(entry, (V1.FIELD_VALUE,)))
+        entry = field(1, signals[index].path.encode()) + _point(house, number, index, point)
+        updates.append(_update(entry, (which,)))
     return b"".join(updates)
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from functools import partial
 from importlib.metadata import version
 from typing import Any
 
 from renkei.broker import Changes, Watcher
+from renkei.doors.kuksa import provider
+from renkei.doors.kuksa.actuating import Caller, Target, actuate, command, command_stream
 from renkei.doors.kuksa.calls import (
     BUFFER_SIZE,
     INVALID,
     NOT_FOUND,
+    Asked,
     House,
     StatusError,
     Stream,
@@ -20,14 +24,13 @@ from renkei.doors.kuksa.calls import (
     stream,
     unary,
 )
-from renkei.doors.kuksa.schema import FIELDS, V2
-from renkei.doors.kuksa.wire import field, repeated, value_of
-from renkei.errors import ValueRefused
-from renkei.vocabulary import INTEGERS, Signal
+from renkei.doors.kuksa.schema import V2
+from renkei.doors.kuksa.values import signal_of, signal_with_id, source_time_ns, status_of, target_in, value_in
+from renkei.doors.kuksa.wire import field, repeated
+from renkei.errors import InputError
+from renkei.vocabulary import Signal
 
 SERVICE = "kuksa.val.v2.VAL"
-_YEAR_9999_S = 253_402_300_799
-"""The last second that a protobuf Timestamp may name."""
 
 
 def handlers(house: House, vehicle: str) -> dict[str, Any]:
@@ -38,6 +41,10 @@ def handlers(house: House, vehicle: str) -> dict[str, Any]:
         "GetValue": one(V2.GetValueRequest, partial(_get_value, house)),
         "GetValues": one(V2.GetValuesRequest, partial(_get_values, house)),
         "ListMetadata": one(V2.ListMetadataRequest, partial(_list_metadata, house)),
+        "Actuate": command(house, vehicle, V2.ActuateRequest, partial(_actuate, house)),
+        "BatchActuate": command(house, vehicle, V2.BatchActuateRequest, partial(_batch_actuate, house)),
+        "ActuateStream": command_stream(house, vehicle, V2.ActuateRequest, partial(_actuate, house)),
+        "OpenProviderStream": provider.handler(house, vehicle),
         "PublishValue": one(V2.PublishValueRequest, partial(_publish_value, house)),
         "GetServerInfo": one(V2.GetServerInfoRequest, _server_info),
         "Subscribe": many(V2.SubscribeRequest, partial(_subscribe, house)),
@@ -45,33 +52,31 @@ def handlers(house: House, vehicle: str) -> dict[str, Any]:
     }
 
 
-def _signal(house: House, signal_id: Any) -> Signal:
-    kind = signal_id.WhichOneof("signal")
-    if kind is None:
-        raise StatusError(INVALID, "No SignalId provided")
-    if kind == "path":
-        return signal_at(house.vocabulary, signal_id.path)
-    return _signal_with_id(house, signal_id.id)
-
-
-def _signal_with_id(house: House, index: int) -> Signal:
-    if not 0 <= index < len(house.vocabulary):
-        raise StatusError(NOT_FOUND, "Path not found")
-    return house.vocabulary.signals[index]
-
-
 def _datapoint(house: House, vehicle: str, signal: Signal) -> bytes:
     return field(1, house.encoder.v2_datapoint(signal.index, house.broker.latest(vehicle, signal.index)))
 
 
-def _get_value(house: House, vehicle: str, request: Any) -> bytes:
-    return _datapoint(house, vehicle, _signal(house, request.signal_id))
+async def _get_value(house: House, vehicle: str, request: Any) -> bytes:
+    signal = signal_of(house, request.signal_id)
+    await _refresh(house, vehicle, [signal])
+    return _datapoint(house, vehicle, signal)
 
 
-def _get_values(house: House, vehicle: str, request: Any) -> bytes:
+async def _get_values(house: House, vehicle: str, request: Any) -> bytes:
     """All or nothing, in the order asked for and with duplicates kept."""
-    signals = [_signal(house, signal_id) for signal_id in request.signal_ids]
+    signals = [signal_of(house, signal_id) for signal_id in request.signal_ids]
+    await _refresh(house, vehicle, signals)
     return b"".join([_datapoint(house, vehicle, s) for s in signals])
+
+
+async def _refresh(house: House, vehicle: str, signals: Iterable[Signal]) -> None:
+    """Let those who claimed one of the signals, and nobody else, store fresh values."""
+    wanted: dict[Asked, list[int]] = {}
+    for signal in signals:
+        if source := house.sources.get((vehicle, signal.index)):
+            wanted.setdefault(source, []).append(signal.index)
+    if wanted:
+        await asyncio.gather(*[source.ask(indices) for source, indices in wanted.items()])
 
 
 def _list_metadata(house: House, _vehicle: str, request: Any) -> bytes:
@@ -92,7 +97,7 @@ def _subscribe(house: House, vehicle: str, request: Any) -> Stream:
 
 
 def _subscribe_by_id(house: House, vehicle: str, request: Any) -> Stream:
-    signals = [_signal_with_id(house, index) for index in request.signal_ids]
+    signals = [signal_with_id(house, index) for index in request.signal_ids]
     return _stream(house, vehicle, request, signals, house.encoder.by_id)
 
 
@@ -112,35 +117,27 @@ def _stream(
 def _publish_value(house: House, vehicle: str, request: Any) -> bytes:
     if not request.HasField("data_point"):
         raise StatusError(INVALID, "No datapoint provided for publish_value")
-    signal = _signal(house, request.signal_id)
-    value = _value(signal, request.data_point.value)
+    signal = signal_of(house, request.signal_id)
+    value = value_in(signal, request.data_point.value)
     try:
-        house.broker.put(vehicle, signal.index, value, _source_time_ns(request.data_point))
-    except ValueRefused as refused:
-        raise StatusError(INVALID, _refusal(signal, value, refused)) from None
+        house.broker.put(vehicle, signal.index, value, source_time_ns(request.data_point))
+    except InputError as refused:
+        raise status_of(house, refused) from None
     return b""
 
 
-def _value(signal: Signal, message: Any) -> Any:
-    """The Python value of a Value message, or None when it has none; raises StatusError for another type's field."""
-    kind = message.WhichOneof("typed_value")
-    if kind not in (None, FIELDS[signal.datatype]):
-        raise StatusError(INVALID, f"Wrong type provided (id: {signal.index}): {signal.path} is {signal.datatype}")
-    return value_of(message, "typed_value")
+def _actuate(house: House, asking: Caller, request: Any) -> bytes:
+    actuate(house, asking, [_target(house, request)])
+    return b""
 
 
-def _refusal(signal: Signal, value: Any, refused: ValueRefused) -> str:
-    text = {"type": "Wrong type provided", "allowed": "Value out of allowed bounds"}.get(refused.why)
-    if text is None:
-        low, high = INTEGERS.get(signal.scalar, (float("-inf"), float("inf")))
-        fits = all(low <= v <= high for v in (value if signal.is_array else [value]))
-        text = "Value out of min/max bounds" if fits else "Value out of type bounds"
-    return f"{text} (id: {signal.index}): {refused}"
+def _batch_actuate(house: House, asking: Caller, request: Any) -> bytes:
+    actuate(house, asking, [_target(house, each) for each in request.actuate_requests])
+    return b""
 
 
-def _source_time_ns(data_point: Any) -> int | None:
-    """The client's own time; None when it gave none that a Timestamp may hold."""
-    stamp = data_point.timestamp
-    if not data_point.HasField("timestamp") or not (0 <= stamp.nanos < 1_000_000_000):
-        return None
-    return stamp.seconds * 1_000_000_000 + stamp.nanos if 0 <= stamp.seconds <= _YEAR_9999_S else None
+def _target(house: House, request: Any) -> Target:
+    if not request.HasField("value"):
+        raise StatusError(INVALID, "No value provided")
+    signal = signal_of(house, request.signal_id)
+    return signal, target_in(signal, request.value)

@@ -12,7 +12,7 @@ from typing import Any
 
 from renkei.broker import Changes, Datapoint
 from renkei.doors.kuksa.schema import FIELDS, V2
-from renkei.vocabulary import Vocabulary
+from renkei.vocabulary import Value, Vocabulary
 
 _VARINT, _BYTES, _FIXED64, _FIXED32 = 0, 2, 1, 5
 _SECOND_NS = 1_000_000_000
@@ -103,6 +103,10 @@ class Encoder:
             return timestamp(point.t_receive_ns)
         value = self._values[index](point.value)
         return timestamp(point.t_receive_ns) + b"\x12" + varint(len(value)) + value
+
+    def value(self, index: int, value: Value) -> bytes:
+        """A kuksa.val.v2 Value."""
+        return self._values[index](value)
 
     def by_path(self, changes: Changes) -> bytes:
         """A SubscribeResponse; each entry is made once and serves every subscriber."""

@@ -1,0 +1,79 @@
+"""Signals and values as requests name them: what a message means, and how a refusal reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+
+from renkei.doors.kuksa.calls import INVALID, NOT_FOUND, House, StatusError, signal_at
+from renkei.doors.kuksa.schema import FIELDS
+from renkei.doors.kuksa.wire import value_of
+from renkei.errors import Claimed, InputError, NoCarrier, NotActuator, TooLate, ValueRefused
+from renkei.vocabulary import INTEGERS, Signal, Value
+
+_YEAR_9999_S = 253_402_300_799
+"""The last second that a protobuf Timestamp may name."""
+_CODES: dict[type[InputError], grpc.StatusCode] = {
+    Claimed: grpc.StatusCode.ALREADY_EXISTS,
+    NotActuator: INVALID,
+    NoCarrier: grpc.StatusCode.UNAVAILABLE,
+    TooLate: grpc.StatusCode.DEADLINE_EXCEEDED,
+}
+
+
+def signal_of(house: House, signal_id: Any) -> Signal:
+    """The Signal of a SignalID message; raises StatusError."""
+    kind = signal_id.WhichOneof("signal")
+    if kind is None:
+        raise StatusError(INVALID, "No SignalId provided")
+    if kind == "path":
+        return signal_at(house.vocabulary, signal_id.path)
+    return signal_with_id(house, signal_id.id)
+
+
+def signal_with_id(house: House, index: int) -> Signal:
+    """The Signal with an id; raises StatusError."""
+    if not 0 <= index < len(house.vocabulary):
+        raise StatusError(NOT_FOUND, "Path not found")
+    return house.vocabulary.signals[index]
+
+
+def value_in(signal: Signal, message: Any, oneof: str = "typed_value") -> Any:
+    """The Python value that a message holds, or None when it has none; raises StatusError for another type's field."""
+    kind = message.WhichOneof(oneof)
+    if kind not in (None, FIELDS[signal.datatype]):
+        raise StatusError(INVALID, f"Wrong type provided (id: {signal.index}): {signal.path} is {signal.datatype}")
+    return value_of(message, oneof)
+
+
+def target_in(signal: Signal, message: Any, oneof: str = "typed_value") -> Value:
+    """The value that an actuator shall take; raises StatusError, also for an empty message."""
+    value: Value | None = value_in(signal, message, oneof)
+    if value is None:
+        raise StatusError(INVALID, f"No value provided (id: {signal.index}): {signal.path}")
+    return value
+
+
+def status_of(house: House, refused: InputError) -> StatusError:
+    """What the broker refused, as gRPC says it."""
+    if isinstance(refused, ValueRefused):
+        return StatusError(INVALID, _text(house.vocabulary[refused.path], refused))
+    return StatusError(_CODES[type(refused)], str(refused))
+
+
+def _text(signal: Signal, refused: ValueRefused) -> str:
+    text = {"type": "Wrong type provided", "allowed": "Value out of allowed bounds"}.get(refused.why)
+    if text is None:
+        low, high = INTEGERS.get(signal.scalar, (float("-inf"), float("inf")))
+        fits = isinstance(refused.got, int | float) and low <= refused.got <= high
+        text = "Value out of min/max bounds" if fits else "Value out of type bounds"
+    return f"{text} (id: {signal.index}): {refused}"
+
+
+def source_time_ns(data_point: Any) -> int | None:
+    """The client's own time; None when it gave none that a Timestamp may hold."""
+    stamp = data_point.timestamp
+    if not data_point.HasField("timestamp") or not (0 <= stamp.nanos < 1_000_000_000):
+        return None
+    return stamp.seconds * 1_000_000_000 + stamp.nanos if 0 <= stamp.seconds <= _YEAR_9999_S else None
