@@ -416,6 +416,15 @@ def test_values_have_the_unit_of_the_vss_that_is_chosen(catalogue, odometer_log)
     assert of_signal(in5, "Vehicle.Speed") == of_signal(in6, "Vehicle.Speed")
 
 
+def test_the_command_takes_another_vss_too(odometer_log, tmp_path):
+    out = tmp_path / "out.parquet"
+    vss5 = shared("vss/vss_5.0.json")
+    done = renkei_decode(odometer_log, "--vehicle", I_MIEV, "--vss", vss5, "--out", out, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["set_aside"] == []
+    assert set(of_signal(pq.read_table(out), DISTANCE)[1]) == {12_345.0}
+
+
 def test_what_an_older_vss_lacks_is_set_aside_and_listed(catalogue, tmp_path):
     clarity, battery = "honda/clarity-ev", "Vehicle.Powertrain.TractionBattery"
     plan = plan_of(catalogue.vehicle(clarity).map)
