@@ -18,7 +18,7 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 10.0
 """Between attempts to open a bus again; the wait doubles."""
 _STEADY_S = 10.0
 """A bus that lives so long has recovered: the next attempts begin with the first wait."""
-_READ_S = 0.5
+_READ_S = 0.2
 _SEND_S = 0.5
 _CREDIBLE_NS = 10_000_000_000
 """Adapters that count from their own start are farther than this from our clock."""

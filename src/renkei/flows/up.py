@@ -19,8 +19,10 @@ from renkei.can.frames import Frames
 from renkei.can.logs import open_log
 from renkei.can.plan import Plan
 from renkei.catalogue import Catalogue
-from renkei.doors.dashboard.door import DashboardDoor
+from renkei.doors.dashboard.door import Dashboard
+from renkei.doors.http import HttpDoor
 from renkei.doors.kuksa.door import KuksaDoor
+from renkei.doors.viss.door import Viss
 from renkei.errors import InputError, RenkeiError
 from renkei.flows.buses import Buses
 from renkei.flows.feeds import TICK_S, Feed, Publish, Updates, publisher, updates_of
@@ -199,9 +201,10 @@ async def up(
         http_port = None
         if options.http_port is not None:
             names = {v.id: _name(v, source) for v, source in zip(vehicles, sources, strict=True)}
-            dashboard = DashboardDoor(broker, chosen, broker.vehicles, names, port=options.http_port, ports=ports)
-            http_port = await dashboard.open()
-            open_doors.push_async_callback(dashboard.close)
+            dashboard = Dashboard(broker, chosen, broker.vehicles, names, ports)
+            web = HttpDoor([dashboard, Viss(broker, chosen, broker.vehicles)], port=options.http_port)
+            http_port = await web.open()
+            open_doors.push_async_callback(web.close)
         for id_, feed in feeds.items():
             await asyncio.to_thread(feed.start)
             open_doors.push_async_callback(asyncio.to_thread, feed.stop)
