@@ -131,9 +131,9 @@ class Broker:
         batch the last one stands.
         """
         state = self._state(vehicle)
-        latest, now_ns, changes = state.latest, self._now_ns(), {}
+        latest, sources, now_ns, changes = state.latest, state.sources, self._now_ns(), {}
         for index, value, t_source_ns in updates:
-            if state.sources and state.sources.get(index, claim) is not claim:
+            if sources and sources.get(index, claim) is not claim:
                 state.refused[self.vocabulary.signals[index].path, "claimed"] += 1
                 continue
             if value is not None:

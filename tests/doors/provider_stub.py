@@ -14,6 +14,19 @@ def at(path):
     return types.SignalID(path=path)
 
 
+def record_claims(door):
+    """A queue that gets each claim of actuators from now on."""
+    made, claim_actuators = queue.SimpleQueue(), door.broker.claim_actuators
+
+    def told(*args):
+        claim = claim_actuators(*args)
+        made.put(claim)
+        return claim
+
+    door.broker.claim_actuators = told
+    return made
+
+
 class ProviderStub:
     """To be used in a `with`; leaving it cancels the stream."""
 

@@ -9,9 +9,21 @@ import time
 from pathlib import Path
 
 import pytest
+from kuksa_client.grpc import (
+    DataEntry,
+    DataType,
+    EntryType,
+    EntryUpdate,
+    Field,
+    MetadataField,
+    SubscribeEntry,
+    View,
+    VSSClient,
+    VSSClientError,
+)
 from kuksa_client.grpc import Datapoint as ClientDatapoint
-from kuksa_client.grpc import DataType, EntryType, MetadataField, VSSClient, VSSClientError
 from kuksa_client.grpc.aio import VSSClient as AioClient
+from provider_stub import ProviderStub, record_claims
 
 SPEED = "Vehicle.Speed"
 CHARGE = "Vehicle.Powertrain.TractionBattery.Charging.ChargeLimit"
@@ -104,6 +116,54 @@ def test_the_asyncio_client(door, port):
             return values[SPEED].value, unit, name, seen
 
     assert asyncio.run(session()) == (9.5, "km/h", "renkei", [9.5, 10.5])
+
+
+def test_a_target_is_kept(door, client):
+    client.set_target_values({CHARGE: ClientDatapoint(50)})
+    assert client.get_target_values([CHARGE])[CHARGE].value == 50
+    assert door.latest(CHARGE).value is None
+
+
+def test_targets_reach_the_client_that_subscribes_to_them(door, client, port):
+    """`subscribe_target_values` is a provider of v2 that has said all that it will ever say; `set` goes over v1."""
+
+    claims = record_claims(door)
+
+    async def session():
+        async with AioClient("127.0.0.1", port) as acting:
+            targets = acting.subscribe_target_values([CHARGE, WIPER])
+            first = asyncio.ensure_future(anext(targets))
+            await asyncio.to_thread(claims.get, timeout=DEADLINE_S)
+            await asyncio.to_thread(
+                client.set_target_values, {CHARGE: ClientDatapoint(50), WIPER: ClientDatapoint("SLOW")}
+            )
+            return {path: point.value for path, point in (await first).items()}
+
+    assert asyncio.run(session()) == {CHARGE: 50, WIPER: "SLOW"}
+
+
+def test_a_second_client_for_the_same_targets_is_refused(door, client, port):
+    with ProviderStub(port) as provider:
+        provider.provide_actuators(CHARGE)
+        with pytest.raises(VSSClientError) as e:
+            next(client.subscribe_target_values([CHARGE]))
+    assert e.value.error["reason"] == "already exists"
+
+
+def test_targets_over_v1_reach_a_subscriber_over_v1(door, client, port):
+    entry = SubscribeEntry(CHARGE, View.TARGET_VALUE, (Field.ACTUATOR_TARGET,))
+    updates = client.subscribe([entry])
+    assert next(updates)[0].entry.actuator_target is None
+    with VSSClient("127.0.0.1", port) as asking:
+        asking.set_target_values({CHARGE: ClientDatapoint(50)})
+    assert next(updates)[0].entry.actuator_target.value == 50
+
+
+def test_set_over_v1(door, client):
+    """What the client falls back to where a server has no v2."""
+    update = EntryUpdate(DataEntry(SPEED, value=ClientDatapoint(33.5)), (Field.VALUE,))
+    client.set([update])
+    assert door.latest(SPEED).value == 33.5
 
 
 def test_another_vehicle_by_port_and_by_metadata(door, port):

@@ -1,0 +1,395 @@
+"""OpenProviderStream of kuksa.val.v2 over real ports: claims, values, questions, filters, and how a provider ends."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import pytest
+from kuksa.val.v2 import types_pb2 as types
+from kuksa.val.v2 import val_pb2 as val
+from kuksa.val.v2.val_pb2_grpc import VALStub
+from provider_stub import ProviderStub, at
+
+SPEED = "Vehicle.Speed"
+CHARGE = "Vehicle.Powertrain.TractionBattery.Charging.ChargeLimit"  # uint8, 0 to 100
+BEAM = "Vehicle.Body.Lights.Beam.High.IsOn"
+ALTITUDE = "Vehicle.CurrentLocation.Altitude"  # double
+DOORS = "Vehicle.Cabin.DoorCount"
+DEADLINE_S = 10
+NOT_FOUND = grpc.StatusCode.NOT_FOUND
+EXISTS = grpc.StatusCode.ALREADY_EXISTS
+INVALID = grpc.StatusCode.INVALID_ARGUMENT
+
+
+@pytest.fixture
+def stub(port):
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        yield VALStub(channel)
+
+
+@pytest.fixture
+def provider(port):
+    with ProviderStub(port) as opened:
+        yield opened
+
+
+@pytest.fixture
+def other(port):
+    with ProviderStub(port) as opened:
+        yield opened
+
+
+@pytest.fixture
+def ids(door):
+    """The ids of SPEED and ALTITUDE."""
+    return tuple(door.vocabulary[path].index for path in (SPEED, ALTITUDE))
+
+
+def number(value):
+    return types.Value(float=value)
+
+
+def get(stub, path):
+    return stub.GetValue(val.GetValueRequest(signal_id=at(path)), timeout=DEADLINE_S).data_point
+
+
+def subscribe(stub, *paths, interval_ms=None):
+    options = {}
+    if interval_ms is not None:
+        interval = types.SampleInterval(interval_ms=interval_ms)
+        options["filter"] = types.Filter(min_sample_interval=interval)
+    replies = stub.Subscribe(val.SubscribeRequest(signal_paths=paths, **options), timeout=DEADLINE_S)
+    next(replies)
+    return replies
+
+
+# Claims
+
+
+BAD_ACTUATORS = {
+    "unknown": ([at(CHARGE), at("Vehicle.No")], NOT_FOUND, "Path not found"),
+    "unknown id": ([types.SignalID(id=10**6)], NOT_FOUND, "Path not found"),
+    "no id": ([types.SignalID()], INVALID, "No SignalId provided"),
+    "a sensor": ([at(CHARGE), at(SPEED)], INVALID, f"{SPEED} is not an actuator but of kind sensor"),
+}
+
+
+@pytest.mark.parametrize(("identifiers", "code", "text"), BAD_ACTUATORS.values(), ids=BAD_ACTUATORS)
+def test_a_refused_claim_of_actuators_ends_the_stream_and_claims_nothing(provider, other, identifiers, code, text):
+    provider.say(provide_actuation_request=val.ProvideActuationRequest(actuator_identifiers=identifiers))
+    assert provider.refusal() == (code, text)
+    other.provide_actuators(CHARGE)
+
+
+def test_two_providers_for_one_actuator(provider, other, stub, door):
+    provider.provide_actuators(CHARGE)
+    other.provide_actuators(BEAM)
+    other.say(provide_actuation_request=val.ProvideActuationRequest(actuator_identifiers=[at(CHARGE)]))
+    assert other.refusal() == (EXISTS, f"{CHARGE} is claimed by another provider")
+    stub.Actuate(val.ActuateRequest(signal_id=at(CHARGE), value=types.Value(uint32=1)))
+    assert provider.asked() == [(door.vocabulary[CHARGE].index, 1)]
+    provider.provide_actuators(BEAM)
+
+
+def test_claims_of_actuators_and_of_signals_can_be_extended(provider, ids):
+    provider.provide_actuators(CHARGE).provide_actuators(BEAM, CHARGE)
+    provider.provide_signals(ids[0]).provide_signals(*ids)
+
+
+def test_two_providers_for_one_signal(provider, other, ids):
+    provider.provide_signals(*ids)
+    other.claim_signals(ids[1])
+    assert other.refusal() == (EXISTS, f"{ALTITUDE} is claimed by another provider")
+
+
+def test_a_claim_of_an_unknown_signal(provider, other, ids):
+    provider.claim_signals(ids[0], 10**6)
+    assert provider.refusal() == (NOT_FOUND, "Path not found")
+    other.provide_signals(ids[0])
+
+
+def test_a_refused_request_comes_after_what_was_answered_before(provider, ids):
+    provider.claim_signals(ids[0])
+    provider.claim_signals(10**6)
+    provider.hear("provide_signal_response")
+    assert provider.refusal() == (NOT_FOUND, "Path not found")
+
+
+def test_the_vehicle_of_the_metadata(port, door, ids):
+    with ProviderStub(port, metadata=[("renkei-vehicle", "two")]) as provider, ProviderStub(port) as one:
+        provider.provide_signals(*ids)
+        one.provide_signals(*ids)
+    with ProviderStub(port, metadata=[("renkei-vehicle", "twoo")]) as nobody:
+        assert nobody.refusal()[0] is NOT_FOUND
+
+
+# Values
+
+
+def test_published_values_arrive_and_success_is_not_answered(provider, stub, ids):
+    provider.provide_signals(*ids)
+    replies = subscribe(stub, SPEED, ALTITUDE)
+    provider.publish(**{f"i{ids[0]}": number(1.5), f"i{ids[1]}": types.Value(double=2.5)})
+    entries = next(replies).entries
+    assert (entries[SPEED].value.float, entries[ALTITUDE].value.double) == (1.5, 2.5)
+    provider.publish(7, **{f"i{ids[0]}": types.Value(int32=1)})
+    while not (told := next(provider.call)).HasField("publish_values_response"):
+        assert told.HasField("update_filter_request"), "nothing else was sent"
+    assert told.publish_values_response.request_id == 7
+
+
+def test_bad_values_are_named_and_good_ones_of_the_message_are_applied(provider, door, ids):
+    charge = door.vocabulary[CHARGE].index
+    provider.provide_signals(*ids, charge)
+    values = {f"i{ids[0]}": number(4.5), f"i{ids[1]}": number(1), f"i{charge}": types.Value(uint32=101)}
+    provider.publish(3, **values, i1000000=number(1))
+    answer = provider.hear("publish_values_response")
+    assert (answer.request_id, set(answer.status)) == (3, {ids[1], charge, 1000000})
+    codes = [answer.status[i].code for i in (ids[1], charge, 1000000)]
+    assert codes == [types.ERROR_CODE_INVALID_ARGUMENT] * 2 + [types.ERROR_CODE_NOT_FOUND]
+    assert answer.status[charge].message.startswith(f"Value out of min/max bounds (id: {charge})")
+    assert answer.status[ids[1]].message.startswith("Wrong type provided")
+    assert (door.latest(SPEED).value, door.latest(CHARGE).value) == (4.5, None)
+
+
+@pytest.mark.parametrize(
+    "action", [{"publish_values_request": val.PublishValuesRequest()}, {"provider_error_indication": {}}], ids=str
+)
+def test_values_before_any_claim_abort_the_stream(provider, action):
+    provider.say(**action)
+    code, text = provider.refusal()
+    assert code is grpc.StatusCode.ABORTED
+    assert text.startswith("no signals claimed: send ProvideSignalRequest to ")
+
+
+def test_values_outside_the_claim_end_the_stream_and_none_is_stored(provider, stub, ids):
+    provider.provide_signals(ids[0])
+    replies = subscribe(stub, SPEED)
+    provider.publish(**{f"i{ids[0]}": number(1), f"i{ids[1]}": types.Value(double=1)})
+    provider.hear("update_filter_request")
+    assert provider.refusal() == (EXISTS, f"{ALTITUDE} (id: {ids[1]}) is outside the claim")
+    stub.PublishValue(val.PublishValueRequest(signal_id=at(SPEED), data_point=types.Datapoint(value=number(9))))
+    assert next(replies).entries[SPEED].value.float == 9.0
+
+
+def test_defect_i_nobody_else_may_publish_on_a_claimed_signal(provider, stub, door, ids):
+    provider.provide_signals(ids[0])
+    request = val.PublishValueRequest(signal_id=at(SPEED), data_point=types.Datapoint(value=number(9)))
+    with pytest.raises(grpc.RpcError) as e:
+        stub.PublishValue(request)
+    assert (e.value.code(), e.value.details()) == (EXISTS, f"{SPEED} is claimed by another provider")
+    assert door.latest(SPEED).value is None
+
+
+def test_defect_e_an_error_of_the_provider_makes_its_values_not_available(provider, stub, door, ids):
+    door.publish(Cabin_DoorCount=3.0)
+    replies = subscribe(stub, SPEED, DOORS)
+    provider.provide_signals(ids[0])
+    provider.hear("update_filter_request")
+    provider.publish(**{f"i{ids[0]}": number(1)})
+    assert next(replies).entries[SPEED].value.float == 1.0
+    provider.say(provider_error_indication=val.ProviderErrorIndication(provider_error=types.CODE_NETWORK_ERROR))
+    (entry,) = next(replies).entries.items()
+    assert (entry[0], entry[1].HasField("value"), entry[1].HasField("timestamp")) == (SPEED, False, True)
+    provider.publish(**{f"i{ids[0]}": number(2)})
+    assert next(replies).entries[SPEED].value.float == 2.0
+
+
+@pytest.mark.parametrize("end", ["vanish", "finish"])
+def test_defect_e_the_end_of_a_provider_frees_its_claim_and_takes_its_values_back_at_once(port, stub, ids, end):
+    replies = subscribe(stub, SPEED)
+    with ProviderStub(port) as provider:
+        provider.provide_signals(ids[0])
+        provider.publish(**{f"i{ids[0]}": number(1)})
+        assert next(replies).entries[SPEED].value.float == 1.0
+        start = time.monotonic()
+        getattr(provider, end)()
+        assert not next(replies).entries[SPEED].HasField("value")
+        assert time.monotonic() - start < 1
+        with ProviderStub(port) as successor:
+            successor.provide_signals(ids[0])
+
+
+def test_a_provider_that_says_no_more_still_carries_out(provider, stub, door, ids):
+    provider.provide_signals(ids[0]).provide_actuators(CHARGE)
+    provider.finish()
+    stub.Actuate(val.ActuateRequest(signal_id=at(CHARGE), value=types.Value(uint32=1)))
+    assert provider.asked() == [(door.vocabulary[CHARGE].index, 1)]
+
+
+def test_a_stream_without_claims_ends_when_the_provider_says_no_more(provider):
+    provider.finish()
+    assert list(provider.call) == []
+
+
+def test_an_action_that_is_not_known_is_passed_over(provider, ids):
+    provider.say()
+    provider.say(update_filter_response=val.UpdateFilterResponse())
+    provider.say(get_provider_value_response=val.GetProviderValueResponse(request_id=99))
+    provider.provide_signals(*ids)
+
+
+def test_bytes_that_are_no_message(port, stub, caplog, capfd):
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        call = channel.stream_stream("/kuksa.val.v2.VAL/OpenProviderStream")
+        with pytest.raises(grpc.RpcError) as e:
+            list(call(iter([b"\xff\xff"]), timeout=DEADLINE_S))
+    assert e.value.code() is INVALID
+    assert e.value.details() == "the request is not a kuksa.val.v2.OpenProviderStreamRequest message"
+    assert get(stub, SPEED)
+    assert (caplog.text, capfd.readouterr()) == ("", ("", ""))
+
+
+def test_closing_the_door_ends_the_stream(door, provider, ids, caplog):
+    provider.provide_signals(*ids).provide_actuators(CHARGE)
+    door.wait(door.door.close())
+    assert provider.refusal() == (grpc.StatusCode.UNAVAILABLE, "the server is stopping")
+    assert caplog.text == ""
+
+
+# Who is interested
+
+
+def filters(provider):
+    """The next UpdateFilterRequest, as {id: interval in ms, None when nobody is interested}."""
+    update = provider.hear("update_filter_request").filters_update
+    return {
+        i: f.min_sample_interval.interval_ms if f.HasField("min_sample_interval") else None for i, f in update.items()
+    }
+
+
+def test_the_provider_learns_the_lowest_interval_over_all_subscriptions(provider, stub, ids):
+    provider.provide_signals(*ids)
+    slow = subscribe(stub, SPEED, ALTITUDE, interval_ms=500)
+    assert filters(provider) == dict.fromkeys(ids, 500)
+    fast = subscribe(stub, SPEED, interval_ms=100)
+    assert filters(provider) == {ids[0]: 100}
+    middle = subscribe(stub, SPEED, interval_ms=300)
+    every = subscribe(stub, ALTITUDE)
+    assert filters(provider) == {ids[1]: 0}, "300 ms for the speed changed nothing"
+    fast.cancel()
+    assert filters(provider) == {ids[0]: 300}
+    every.cancel()
+    assert filters(provider) == {ids[1]: 500}
+    slow.cancel()
+    assert filters(provider) == {ids[1]: None}
+    middle.cancel()
+    assert filters(provider) == {ids[0]: None}
+
+
+def test_interest_that_was_there_before_the_claim_is_told_after_it(provider, stub, ids):
+    _kept = subscribe(stub, SPEED, interval_ms=250)
+    provider.provide_signals(*ids)
+    assert filters(provider) == {ids[0]: 250}
+
+
+# Questions
+
+
+def in_background(function, *args):
+    pool = ThreadPoolExecutor(1)
+    future = pool.submit(function, *args)
+    pool.shutdown(wait=False)
+    return future
+
+
+def test_get_value_asks_the_provider_of_the_signal(provider, stub, door, ids):
+    provider.provide_signals(ids[0])
+    reading = in_background(get, stub, SPEED)
+    question = provider.hear("get_provider_value_request")
+    assert list(question.signal_ids) == [ids[0]]
+    provider.values(question.request_id, {ids[0]: number(77)})
+    assert reading.result(DEADLINE_S).value.float == 77.0
+    assert door.latest(SPEED).value == 77.0, "one state for everybody"
+
+
+def test_defect_c_a_silent_provider_delays_only_readers_of_its_own_signal(provider, other, stub, ids):
+    provider.provide_signals(ids[0])
+    other.provide_signals(ids[1])
+    reading = in_background(get, stub, SPEED)
+    provider.hear("get_provider_value_request")
+    start = time.monotonic()
+    get(stub, DOORS)
+    assert time.monotonic() - start < 0.1
+    elsewhere = in_background(get, stub, ALTITUDE)
+    question = other.hear("get_provider_value_request")
+    other.values(question.request_id, {ids[1]: types.Value(double=5)})
+    assert elsewhere.result(DEADLINE_S).value.double == 5.0
+    assert not reading.done()
+    assert not reading.result(DEADLINE_S).HasField("value"), "the stored value, after a second"
+    assert 0.9 < time.monotonic() - start < 2
+    start = time.monotonic()
+    get(stub, SPEED)
+    assert time.monotonic() - start < 0.1, "one that is silent is not asked again"
+
+
+def test_a_provider_that_answers_late_is_asked_again(provider, stub, ids):
+    provider.provide_signals(ids[0])
+    reading = in_background(get, stub, SPEED)
+    late = provider.hear("get_provider_value_request")
+    assert not reading.result(DEADLINE_S).HasField("value")
+    provider.values(late.request_id, {ids[0]: number(1)})
+    provider.provide_signals(ids[0])
+    reading = in_background(get, stub, SPEED)
+    question = provider.hear("get_provider_value_request")
+    provider.values(question.request_id, {ids[0]: number(2)})
+    assert reading.result(DEADLINE_S).value.float == 2.0
+
+
+def test_defect_g_get_values_keeps_order_and_duplicates_when_providers_answer(provider, other, stub, door, ids):
+    door.publish(Cabin_DoorCount=3.0)
+    provider.provide_signals(ids[0])
+    other.provide_signals(ids[1])
+    paths = [ALTITUDE, SPEED, DOORS, SPEED, ALTITUDE]
+    request = val.GetValuesRequest(signal_ids=[at(p) for p in paths])
+    reading = in_background(lambda: stub.GetValues(request, timeout=DEADLINE_S).data_points)
+    first, second = (p.hear("get_provider_value_request") for p in (provider, other))
+    assert (list(first.signal_ids), list(second.signal_ids)) == ([ids[0]], [ids[1]])
+    other.values(second.request_id, {ids[1]: types.Value(double=5)})
+    provider.values(first.request_id, {ids[0]: number(6)})
+    got = reading.result(DEADLINE_S)
+    assert [getattr(d.value, d.value.WhichOneof("typed_value")) for d in got] == [5.0, 6.0, 3, 6.0, 5.0]
+
+
+BAD_ANSWERS = {
+    "another signal": lambda ids: {ids[1]: types.Value(double=5)},
+    "another type": lambda ids: {ids[0]: types.Value(double=5)},
+    "nothing": lambda ids: {},
+}
+
+
+@pytest.mark.parametrize("answer", BAD_ANSWERS.values(), ids=BAD_ANSWERS)
+def test_a_bad_answer_gives_the_stored_value(provider, stub, door, ids, answer):
+    provider.provide_signals(ids[0])
+    reading = in_background(get, stub, SPEED)
+    question = provider.hear("get_provider_value_request")
+    provider.values(question.request_id, answer(ids))
+    assert not reading.result(DEADLINE_S).HasField("value")
+    assert door.latest(ALTITUDE).value is None
+
+
+def test_a_provider_that_vanishes_while_it_is_asked(provider, stub, ids):
+    provider.provide_signals(ids[0])
+    start = time.monotonic()
+    reading = in_background(get, stub, SPEED)
+    provider.hear("get_provider_value_request")
+    provider.vanish()
+    assert not reading.result(DEADLINE_S).HasField("value")
+    assert time.monotonic() - start < 0.9
+
+
+def test_many_readers_at_once_are_all_answered_whatever_the_order(provider, stub, ids):
+    provider.provide_signals(ids[0])
+
+    def answer():
+        questions = [provider.hear("get_provider_value_request") for _ in range(20)]
+        for question in reversed(questions):
+            provider.values(question.request_id, {ids[0]: number(float(question.request_id))})
+
+    answering = in_background(answer)
+    start = time.monotonic()
+    with ThreadPoolExecutor(20) as pool:
+        got = list(pool.map(lambda _: get(stub, SPEED).value.float, range(20)))
+    answering.result(DEADLINE_S)
+    assert set(got) <= {float(n) for n in range(1, 21)}
+    assert time.monotonic() - start < 0.9
