@@ -209,44 +209,60 @@ def message_of(plan: Plan, name: str) -> PlanMessage:
     return next(m for m in (*plan.messages, *plan.answers) if m.name == name)
 
 
+def said(message: PlanMessage) -> list:
+    return [(row.index, 1.0) for row in message.rows]
+
+
 def test_a_signal_is_stale_after_five_cycles_and_a_second(plan):
     fast = message_of(plan, "POWERTRAIN_DATA")
     slow = replace(fast, cycle_ns=1_000_000_000)
     for message, limit_s in ((fast, 1.0), (slow, 5.0)):
         fresh = Freshness(replace(plan, messages=(message,), answers=()), is_asked=True)
-        fresh.heard(message, 10.0)
-        assert fresh.gone(10.0 + limit_s) == []
-        assert fresh.gone(10.0 + limit_s + 0.01) == sorted({row.index for row in message.rows})
-        assert fresh.gone(99.0) == []  # told once
-        fresh.heard(message, 100.0)
-        assert fresh.gone(100.5) == []  # and alive again
+        fresh.heard(message, said(message), 10.0)
+        assert fresh.gone(10.0 + limit_s).signals == []
+        assert fresh.gone(10.0 + limit_s + 0.01).signals == sorted({row.index for row in message.rows})
+        assert fresh.gone(99.0).signals == []  # told once
+        fresh.heard(message, said(message), 100.0)
+        assert fresh.gone(100.5).signals == []  # and alive again
 
 
 def test_a_message_of_unknown_cycle_goes_only_with_its_bus(plan):
     message = replace(plan.messages[0], cycle_ns=0)
     fresh = Freshness(replace(plan, messages=(message,), answers=()), is_asked=True)
-    fresh.heard(message, 0.0)
-    assert fresh.gone(1e9) == []
-    assert fresh.bus_lost("another") == []
-    assert fresh.bus_lost(message.bus) == sorted({row.index for row in message.rows})
+    fresh.heard(message, said(message), 0.0)
+    assert fresh.gone(1e9).signals == []
+    assert fresh.bus_lost("another").signals == []
+    assert fresh.bus_lost(message.bus).signals == sorted({row.index for row in message.rows})
 
 
 def test_a_signal_lives_as_long_as_one_of_its_messages(plan):
     first = plan.messages[0]
     second = replace(first, name="TWIN")
     fresh = Freshness(replace(plan, messages=(first, second), answers=()), is_asked=True)
-    fresh.heard(first, 0.0)
-    fresh.heard(second, 0.9)
-    assert fresh.gone(1.5) == []
-    assert fresh.gone(2.0) == sorted({row.index for row in first.rows})
+    fresh.heard(first, said(first), 0.0)
+    fresh.heard(second, said(second), 0.9)
+    assert fresh.gone(1.5).signals == []
+    assert fresh.gone(2.0).signals == sorted({row.index for row in first.rows})
+
+
+def test_a_signal_goes_with_the_message_that_said_it_last(plan):
+    """A message that comes but does not say the signal, as with a row that waits, does not keep it alive."""
+    first = plan.messages[0]
+    backup = replace(first, name="BACKUP")
+    fresh = Freshness(replace(plan, messages=(first, backup), answers=()), is_asked=True)
+    fresh.heard(first, said(first), 0.0)
+    fresh.heard(backup, [], 0.9)
+    silence = fresh.gone(1.5)
+    assert silence.messages == [first]
+    assert silence.signals == sorted({row.index for row in first.rows})
 
 
 def test_answers_nobody_asks_for_here_have_no_cycle(plan):
     answer = message_of(plan, "BATTERY_STATE")
     for is_asked, stale in ((True, sorted({row.index for row in answer.rows})), (False, [])):
         fresh = Freshness(plan, is_asked=is_asked)
-        fresh.heard(answer, 0.0)
-        assert fresh.gone(6.0) == stale
+        fresh.heard(answer, said(answer), 0.0)
+        assert fresh.gone(6.0).signals == stale
 
 
 # What is asked for

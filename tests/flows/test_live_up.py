@@ -132,7 +132,7 @@ def test_an_app_sets_an_actuator_of_a_live_car(channel, tester, plan):
     async def drive() -> None:
         async with up([Source(CLARITY, live=live_source(f"can:virtual:{channel}"))], CATALOGUE, OPTIONS) as running:
             assert await _ended(running, BRAKE_LIGHT, "ACTIVE") == (
-                "failed", f"{BRAKE_LIGHT}: cannot be set: nothing has been heard yet of {m.name}, whose other signals "
+                "failed", f"{BRAKE_LIGHT}: cannot be set: nothing is heard of {m.name}, whose other signals "
                 "must stay",
             )  # fmt: skip
             tester.say(plan, BRAKE_LIGHT, "INACTIVE")

@@ -27,7 +27,7 @@ def frame_for(
     able = [(m, row) for m, row in carriers if _speaks(engine, row) and (m in last or m in alone)]
     if not able:
         names = ", ".join(dict.fromkeys(m.name for m, _ in carriers))
-        raise InputError(f"{path}: cannot be set: nothing has been heard yet of {names}, whose other signals must stay")
+        raise InputError(f"{path}: cannot be set: nothing is heard of {names}, whose other signals must stay")
     able.sort(key=lambda x: not _holds_in(x[1], last.get(x[0])))
     refusal: ValueRefused | None = None
     for message, row in able:

@@ -5,49 +5,53 @@ Times are seconds of a steady clock. A message whose cycle is not known goes sta
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from typing import NamedTuple
 
+from renkei.can.frame_engine import Pair
 from renkei.can.plan import Plan, PlanMessage
 
 CYCLES, SHORTEST_S = 5, 1.0
 """A signal is stale when its message has not come for so many cycles, and not for so long."""
 
 
+class Silence(NamedTuple):
+    """Messages that do not come any more, and the signals that they were the last to say."""
+
+    messages: list[PlanMessage]
+    signals: list[int]
+
+
 class Freshness:
     """When each message, or answer on diagnostics, last came. With `is_asked`, answers come at the pace of the map."""
 
     def __init__(self, plan: Plan, *, is_asked: bool) -> None:
-        self._buses: dict[PlanMessage, str] = {}
         self._limits: dict[PlanMessage, float] = {}
-        self._signals: dict[PlanMessage, frozenset[int]] = {}
         self._heard: dict[PlanMessage, float] = {}
-        self._saying: dict[int, set[PlanMessage]] = {}
+        self._said_by: dict[int, PlanMessage] = {}
         for m in (*plan.messages, *plan.answers):
             known = m.cycle_ns and (is_asked or not m.prefix)
-            self._limits[m] = max(CYCLES * m.cycle_ns / 1e9, SHORTEST_S) if known else float("inf")
-            self._signals[m] = frozenset(row.index for row in m.rows)
+            self._limits[m] = max(CYCLES * m.cycle_ns / 1e9, SHORTEST_S) if known else math.inf
 
-    def heard(self, message: PlanMessage, now_s: float) -> None:
-        """A good frame of a message came."""
-        if message not in self._heard:
-            for index in self._signals[message]:
-                self._saying.setdefault(index, set()).add(message)
+    def heard(self, message: PlanMessage, pairs: Iterable[Pair], now_s: float) -> None:
+        """A good frame of a message came, and said this."""
         self._heard[message] = now_s
+        for index, _ in pairs:
+            self._said_by[index] = message
 
-    def gone(self, now_s: float) -> list[int]:
-        """Signals that nothing has said for too long, each once."""
-        return self._silent([m for m, t_s in self._heard.items() if now_s - t_s > self._limits[m]])
+    def gone(self, now_s: float) -> Silence:
+        """What has not come for too long; each silence is told once."""
+        return self._silence([m for m, t_s in self._heard.items() if now_s - t_s > self._limits[m]])
 
-    def bus_lost(self, bus: str) -> list[int]:
-        """Signals that nothing says any more now that this bus is away."""
-        return self._silent([m for m in self._heard if m.bus == bus])
+    def bus_lost(self, bus: str) -> Silence:
+        """What does not come any more now that this bus is away."""
+        return self._silence([m for m in self._heard if m.bus == bus])
 
-    def _silent(self, messages: Iterable[PlanMessage]) -> list[int]:
-        left: list[int] = []
+    def _silence(self, messages: list[PlanMessage]) -> Silence:
         for m in messages:
             del self._heard[m]
-            for index in self._signals[m]:
-                self._saying[index].discard(m)
-                if not self._saying[index]:
-                    left.append(index)
-        return sorted(left)
+        signals = sorted(index for index, m in self._said_by.items() if m in messages) if messages else []
+        for index in signals:
+            del self._said_by[index]
+        return Silence(messages, signals)

@@ -10,7 +10,7 @@ import queue
 import re
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -245,28 +245,27 @@ class LiveCar:
             said = {index for index, _ in pairs}
             for answer in (a for a in self.plan.answers if said and (a.bus, a.id) == (frame.bus, frame.id)):
                 if any(row.index in said for row in answer.rows):
-                    self._freshness.heard(answer, now_s)
+                    self._freshness.heard(answer, pairs, now_s)
             self._request(frame.bus, self._pollers[frame.bus].heard(frame.id, frame.data, now_s), now_s)
         elif counts.decoded - counts.bad_checksum - counts.repeated > good:
             self._last[message] = frame.data[: message.length]
-            self._freshness.heard(message, now_s)
+            self._freshness.heard(message, pairs, now_s)
         return updates_of(pairs, frame.t_ns)
 
     def _lost(self, bus: str, why: str, now_s: float) -> Updates:
         self._away.add(bus)
         self._tell(f"{self._readers[bus].line} is lost, its values are not available until it is back: {why}")
         self._pollers[bus].give_up(now_s)
-        for m in self.plan.messages:
-            if m.bus == bus:
-                self._forget(m)
-        return _not_available(self._freshness.bus_lost(bus))
+        self._forget(m for m in self.plan.messages if m.bus == bus)
+        return _not_available(self._freshness.bus_lost(bus).signals)
 
-    def _forget(self, message: PlanMessage) -> None:
-        """What a message said holds no more: not for other rows, nor as what stays when it is sent."""
-        self._last.pop(message, None)
-        self.engine.memory.heard[message.number] = False
-        for latch in message.latches:
-            self.engine.memory.latched[latch.number] = None
+    def _forget(self, messages: Iterable[PlanMessage]) -> None:
+        """What these said holds no more: not for rows of others, nor as what stays when they are sent."""
+        for m in (m for m in messages if not m.prefix):
+            self._last.pop(m, None)
+            self.engine.memory.heard[m.number] = False
+            for latch in m.latches:
+                self.engine.memory.latched[latch.number] = None
 
     def _looked_after(self, now_s: float) -> Updates:
         if now_s - self._looked_s < _LOOK_S:
@@ -275,7 +274,9 @@ class LiveCar:
         for bus, poller in self._pollers.items():
             if bus not in self._away:
                 self._request(bus, poller.next(now_s), now_s)
-        return _not_available(self._freshness.gone(now_s))
+        gone = self._freshness.gone(now_s)
+        self._forget(gone.messages)
+        return _not_available(gone.signals)
 
     def _request(self, bus: str, request: Request | None, now_s: float) -> None:
         if request is None:
