@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import grpc
 import pytest
@@ -9,6 +10,9 @@ from kuksa.val.v2 import types_pb2 as types
 from kuksa.val.v2 import val_pb2 as val
 from kuksa.val.v2.val_pb2_grpc import VALStub
 from provider_stub import ProviderStub, at
+
+from renkei.doors.kuksa.door import MESSAGE_BYTES
+from renkei.doors.kuksa.provider import OUTBOX
 
 SPEED = "Vehicle.Speed"
 CHARGE = "Vehicle.Powertrain.TractionBattery.Charging.ChargeLimit"  # uint8, 0 to 100
@@ -51,6 +55,17 @@ def number(value):
 
 def get(stub, path):
     return stub.GetValue(val.GetValueRequest(signal_id=at(path)), timeout=DEADLINE_S).data_point
+
+
+def in_time(function):
+    """The fewest seconds that it took of three times: the machine may be busy with something else."""
+
+    def once():
+        start = time.monotonic()
+        function()
+        return time.monotonic() - start
+
+    return min(once() for _ in range(3))
 
 
 def subscribe(stub, *paths, interval_ms=None):
@@ -309,8 +324,7 @@ def test_defect_c_a_silent_provider_delays_only_readers_of_its_own_signal(provid
     reading = in_background(get, stub, SPEED)
     provider.hear("get_provider_value_request")
     start = time.monotonic()
-    get(stub, DOORS)
-    assert time.monotonic() - start < 0.1
+    assert in_time(lambda: get(stub, DOORS)) < 0.1
     elsewhere = in_background(get, stub, ALTITUDE)
     question = other.hear("get_provider_value_request")
     other.values(question.request_id, {ids[1]: types.Value(double=5)})
@@ -318,9 +332,7 @@ def test_defect_c_a_silent_provider_delays_only_readers_of_its_own_signal(provid
     assert not reading.done()
     assert not reading.result(DEADLINE_S).HasField("value"), "the stored value, after a second"
     assert 0.9 < time.monotonic() - start < 2
-    start = time.monotonic()
-    get(stub, SPEED)
-    assert time.monotonic() - start < 0.1, "one that is silent is not asked again"
+    assert in_time(lambda: get(stub, SPEED)) < 0.1, "one that is silent is not asked again"
 
 
 def test_a_provider_that_answers_late_is_asked_again(provider, stub, ids):
@@ -393,3 +405,36 @@ def test_many_readers_at_once_are_all_answered_whatever_the_order(provider, stub
     answering.result(DEADLINE_S)
     assert set(got) <= {float(n) for n in range(1, 21)}
     assert time.monotonic() - start < 0.9
+
+
+# What networks and providers do wrong
+
+
+def test_a_provider_that_sends_without_reading_is_answered_in_full_once_it_reads(provider, stub, ids):
+    """Each bad value is answered with a long text: answers pile up, then the provider has to wait."""
+    provider.provide_signals(ids[0])
+    messages = 3 * OUTBOX
+    for n in range(messages):
+        provider.publish(n, **{f"i{ids[0]}": types.Value(string="x" * 100)})
+    assert in_time(lambda: get(stub, DOORS)) < 1
+    assert [provider.hear("publish_values_response").request_id for _ in range(messages)] == list(range(messages))
+
+
+def test_an_oversized_message_ends_the_stream_and_frees_its_claim(provider, stub, ids):
+    replies = subscribe(stub, SPEED)
+    provider.provide_signals(ids[0])
+    provider.hear("update_filter_request")
+    provider.publish(**{f"i{ids[0]}": number(1)})
+    assert next(replies).entries[SPEED].value.float == 1.0
+    provider.publish(**{f"i{ids[0]}": types.Value(string="x" * MESSAGE_BYTES)})
+    assert provider.refusal()[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert not next(replies).entries[SPEED].HasField("value")
+
+
+def test_many_idle_providers_hold_nobody_up(port, stub, caplog):
+    with ExitStack() as stack:
+        for _ in range(100):
+            stack.enter_context(ProviderStub(port)).provide_signals()
+        get(stub, SPEED)
+        assert in_time(lambda: get(stub, SPEED)) < 0.1
+    assert caplog.text == ""
