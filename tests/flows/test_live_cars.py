@@ -35,6 +35,8 @@ from renkei.flows.live import SYNTAX, LiveSource, lines_of, live_source
 from renkei.flows.plans import plan_of
 
 CHARGE = "Vehicle.Powertrain.TractionBattery.StateOfCharge.Current"
+OUTLANDER = "mitsubishi/outlander-phev-2019"
+VOLTAGE = "Vehicle.Powertrain.TractionBattery.CurrentVoltage"
 BATTERY_CURRENT = "Vehicle.Powertrain.TractionBattery.CurrentCurrent"
 
 
@@ -169,6 +171,22 @@ def test_a_lost_bus_is_told_its_values_go_and_it_comes_back_alone(cars, channel)
     assert car.told.empty()
     for tester in (ev, other):
         tester.bus.shutdown()
+
+
+def test_a_backup_on_another_bus_speaks_when_the_first_is_away(cars, channel):
+    car = cars(OUTLANDER, f"can:ev-can@virtual:{channel}-ev,c-can@virtual:{channel}-c")
+    copies = {r.row.backup: (m, r) for m in car.plan.messages for r in m.rows if r.signal.path == VOLTAGE}
+    (first, row), (mirror, copy) = copies[False], copies[True]
+    nodes = {bus: Node(f"{channel}-{name}") for bus, name in (("ev-can", "ev"), ("c-can", "c"))}
+    nodes[first.bus].send(first.id, payload(first, {row: 300.0}))
+    assert car.publishes(VOLTAGE)[0] == pytest.approx(300.0, abs=1)
+    nodes[mirror.bus].send(mirror.id, payload(mirror, {copy: 310.0}))
+    car.pull(first.bus)
+    assert car.publishes(VOLTAGE)[0] is None
+    nodes[mirror.bus].send(mirror.id, payload(mirror, {copy: 320.0}))
+    assert car.publishes(VOLTAGE)[0] == pytest.approx(320.0, abs=1)
+    for node in nodes.values():
+        node.bus.shutdown()
 
 
 def test_a_message_that_stays_away_is_told_once_and_lives_again(cars, tester, channel, plan):

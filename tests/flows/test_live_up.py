@@ -12,6 +12,7 @@ from typing import Any
 import can
 import pytest
 from can.interfaces import BACKENDS
+from kuksa_client.grpc import Datapoint, VSSClient, VSSClientError
 from live_buses import (
     BRAKE_LIGHT,
     CATALOGUE,
@@ -29,7 +30,8 @@ from live_buses import (
 from running import Up, renkei
 
 from renkei.broker import Watcher
-from renkei.can.plan import Plan
+from renkei.can.frame_engine import FrameEngine
+from renkei.can.plan import Plan, PlanMessage
 from renkei.doors.kuksa.client import KuksaClient
 from renkei.errors import InputError, NoCarrier
 from renkei.flows.live import SYNTAX, live_source
@@ -142,6 +144,32 @@ def test_an_app_sets_an_actuator_of_a_live_car(channel, tester, plan):
             assert await value_of(running.broker, CLARITY, BRAKE_LIGHT, lambda v: v != "INACTIVE") == "ACTIVE"
 
     asyncio.run(drive())
+
+
+def test_an_unmodified_kuksa_client_sets_an_actuator_of_a_live_car(channel, tester, plan):
+    m, _ = row_for(plan, BRAKE_LIGHT)
+
+    def ask(port: int) -> None:
+        with VSSClient("127.0.0.1", port) as client:
+            client.set_target_values({BRAKE_LIGHT: Datapoint("ACTIVE")})
+            with pytest.raises(VSSClientError):
+                client.set_target_values({SPEED: Datapoint(1.0)})
+
+    async def drive() -> None:
+        async with up([Source(CLARITY, live=live_source(f"can:virtual:{channel}"))], CATALOGUE, OPTIONS) as running:
+            tester.say(plan, BRAKE_LIGHT, "INACTIVE")
+            await value_of(running.broker, CLARITY, BRAKE_LIGHT, lambda v: v == "INACTIVE")
+            await asyncio.to_thread(ask, running.ports[CLARITY])
+            data = await asyncio.to_thread(next_actuation, tester, m)
+            assert (BRAKE_LIGHT, "ACTIVE") in decoded(plan, m, data)
+
+    asyncio.run(drive())
+
+
+def decoded(plan: Plan, message: PlanMessage, data: bytes) -> set[tuple[str, Any]]:
+    """What an engine of its own makes of a frame."""
+    pairs = FrameEngine(plan).decode(message.bus, message.id, data, 0)
+    return {(plan.vocabulary.signals[index].path, value) for index, value in pairs}
 
 
 async def _ended(running, path: str, value: Any) -> tuple[str, str]:
