@@ -1,6 +1,7 @@
-"""A provider as tests play it: one OpenProviderStream over a real port, message by message."""
+"""A provider as tests play it: one OpenProviderStream over a real port, message by message; and who reads."""
 
 import queue
+import time
 
 import grpc
 from kuksa.val.v2 import types_pb2 as types
@@ -12,6 +13,25 @@ DEADLINE_S = 10
 
 def at(path):
     return types.SignalID(path=path)
+
+
+def number(value):
+    return types.Value(float=value)
+
+
+def get(stub, path):
+    return stub.GetValue(val.GetValueRequest(signal_id=at(path)), timeout=DEADLINE_S).data_point
+
+
+def in_time(function):
+    """The fewest seconds that it took of three times: the machine may be busy with something else."""
+
+    def once():
+        start = time.monotonic()
+        function()
+        return time.monotonic() - start
+
+    return min(once() for _ in range(3))
 
 
 def record_claims(door):
