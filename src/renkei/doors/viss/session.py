@@ -48,6 +48,7 @@ class Session:
             if event["type"] == "websocket.disconnect":
                 raise WebSocketDisconnect(event.get("code", 1005))
             await self._answer(event.get("text"))
+            await asyncio.sleep(0)  # what waits in the queue and on the network need not wait: others take their turn
 
     async def _answer(self, text: str | None) -> None:
         request: dict[str, Any] = {}

@@ -12,7 +12,7 @@ from renkei.vocabulary import Signal, Value, Vocabulary
 
 FILTERS = ("timebased", "change", "paths", "range", "curvelog", "metadata")
 PROTOCOLS = ("ws", "http")
-MOST_PATHS = 256
+MOST_PATHS = 100
 """Search paths in one request."""
 _PORT = "Server.Config.Protocol.{}.Primary.PortNum"
 SERVER = Vocabulary(
