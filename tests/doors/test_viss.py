@@ -67,6 +67,7 @@ VALUES = {
     "true": (BRAKE, True, "true"),
     "false": (BRAKE, False, "false"),
     "text": (TRACK, "ÄÖ車\"'<>&\U0001f697", "ÄÖ車\"'<>&\U0001f697"),
+    "half a character": (TRACK, "\ud800", "\ud800"),
     "empty text": (TRACK, "", ""),
     "an array": (CELLS, [3.5, 3.75], ["3.5", "3.75"]),
     "an empty array, which the schema does not know": (CELLS, [], NOTHING),

@@ -156,6 +156,18 @@ def test_a_client_that_vanishes_is_forgotten(door, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_clients_that_leave_in_mid_stream_leave_no_word(door, capfd):
+    fast = v3("timebased", {"period": "10"})
+    for _ in range(10):
+        client = door.connect()
+        for stated in (fast, fast, ANY):
+            client.subscribe(SPEED, stated)
+        client.event()
+        client.close()
+    door.wait_unwatched(10)
+    assert capfd.readouterr() == ("", "")
+
+
 class Idle:
     """A client that asks and then reads nothing, over a plain socket that takes little."""
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
@@ -67,7 +67,7 @@ class Viss:
             stated = _stated(request)
             version = version_of(stated.get("filter")) or 3
             vehicle, below = self._addressed(request.path_params)
-            path = below if "path" in request.path_params else request.url.path.strip("/")
+            path = below if "path" in request.path_params else request.scope["path"].strip("/")
             car = self._car(vehicle, request)
             if request.method == "POST":
                 car.set(await _body(request) | {"path": path})
@@ -108,4 +108,4 @@ async def _body(request: Request) -> dict[str, Any]:
 
 
 def _answer(content: dict[str, Any], status: int = 200) -> Response:
-    return JSONResponse(content | {"ts": wire.now()}, status)
+    return Response(wire.write(content | {"ts": wire.now()}), status, media_type="application/json")
