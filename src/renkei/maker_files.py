@@ -1,0 +1,223 @@
+"""The form of a maker's TOML files, and what is told where one breaks it. docs/maps.md is the reference."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
+from pydantic_core import PydanticCustomError
+
+from renkei.errors import CatalogueError, nearest
+
+Scalar = bool | int | float | str
+
+
+def _span(given: Any) -> int | tuple[int, int]:
+    match given:
+        case bool():
+            pass
+        case int():
+            return given
+        case [int(first), int(last)] if first <= last:
+            return first, last
+    raise PydanticCustomError("span", "a raw value or [first, last]")
+
+
+def _scalar(given: Any) -> Scalar:
+    if not isinstance(given, Scalar):
+        raise PydanticCustomError("scalar", "true, false, a number or a text")
+    return given
+
+
+def _scalar_or_list(given: Any) -> Scalar | list[Scalar]:
+    return [_scalar(each) for each in given] if isinstance(given, list) else _scalar(given)
+
+
+RawSpan = Annotated[int | tuple[int, int], PlainValidator(_span)]
+RawSpans = Annotated[list[RawSpan], Field(min_length=1), BeforeValidator(lambda v: [v] if isinstance(v, int) else v)]
+OneValue = Annotated[Scalar, PlainValidator(_scalar)]
+Several = BeforeValidator(lambda v: v if isinstance(v, list) else [v])
+Confidence = Literal["recorded", "published", "disputed"]
+
+
+def _not_zero(scale: float) -> float:
+    if scale == 0:
+        raise PydanticCustomError("scale", "a number other than 0")
+    return scale
+
+
+Scale = Annotated[float, AfterValidator(_not_zero)]
+
+
+class File(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, arbitrary_types_allowed=True, allow_inf_nan=False
+    )
+
+
+class SourceTable(File):
+    title: str
+    where: str
+    licence: str
+
+
+class OriginTable(File):
+    licence: str
+    source: list[str] = Field(min_length=1)
+
+
+class MakerFile(File):
+    name: str
+    sources: dict[str, SourceTable] = {}
+    files: dict[str, OriginTable] = {}
+
+
+class BusTable(File):
+    dbc: list[str] = []
+    bitrate: int | None = Field(default=None, gt=0)
+
+
+class MessageTable(File):
+    checksum: str | None = None
+    counter: str | None = None
+    cycle_ms: float | None = Field(default=None, gt=0)
+
+
+class UdsSignalTable(File):
+    start: int = Field(ge=0)
+    length: int = Field(ge=1, le=64)
+    signed: bool = False
+    scale: Scale = 1.0
+    offset: float = 0.0
+    unit: str | None = None
+    count: int | None = Field(default=None, ge=1)
+
+
+class UdsTable(File):
+    request: int = Field(ge=0, le=0x1FFFFFFF)
+    response: int = Field(ge=0, le=0x1FFFFFFF)
+    service: int = Field(ge=0, le=0xBF)
+    identifier: int | None = Field(default=None, ge=0, le=0xFFFF)
+    lengths: list[int] = []
+    every_ms: float | None = Field(default=None, ge=100)
+    signals: dict[str, UdsSignalTable] = {}
+
+
+class RowTable(File):
+    from_: str = Field(alias="from", pattern=r"^[^.\s]+\.[^.\s]+\.[^.\s]+$")
+    scale: Scale = 1.0
+    offset: float = 0.0
+    unit: str | None = None
+    values: dict[str, OneValue] | None = None
+    other: OneValue | None = None
+    invalid: list[RawSpan] = []
+    when: dict[str, RawSpans] = {}
+    unless: dict[str, RawSpans] = {}
+    element: int | None = Field(default=None, ge=0, le=9999)
+    plus: str | None = None
+    backup: bool = False
+    personal: bool = False
+    source: list[str] = Field(min_length=1)
+    confidence: Confidence = "published"
+    note: str | None = None
+
+
+class MapFile(File):
+    like: str | None = None
+    without: list[str] = []
+    buses: dict[str, BusTable] = {}
+    messages: dict[str, MessageTable] = {}
+    uds: dict[str, dict[str, UdsTable]] = {}
+    signals: dict[str, Annotated[list[RowTable], Field(min_length=1), Several]] = {}
+
+
+class FactTable(File):
+    value: Annotated[Scalar | list[Scalar], PlainValidator(_scalar_or_list)]
+    source: list[str] = Field(min_length=1)
+    confidence: Confidence = "published"
+    note: str | None = None
+
+
+class VehicleFile(File):
+    name: str | None = None
+    years: str | None = None
+    powertrain: Literal["electric", "plug-in hybrid", "hybrid", "combustion", "unknown"] | None = None
+    map: str | None = None
+    like: str | None = None
+    attributes: dict[str, FactTable] = {}
+
+
+F = TypeVar("F", bound=File)
+
+
+def read_file(file: Path, model: type[F]) -> F:
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as e:
+        raise CatalogueError(file, "(file)", expected="a readable file", got=e.strerror) from e
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as e:
+        raise CatalogueError(file, "(file)", expected="TOML", got=str(e)) from e
+    try:
+        return model.model_validate(content)
+    except ValidationError as e:
+        first = e.errors()[0]
+        loc = _as_written(first["loc"], content)
+        raise _as_catalogue_error(file, model, loc, first["type"], first["msg"], first["input"]) from e
+
+
+_EXPECTED = {
+    "dict_type": "a table",
+    "list_type": "a list",
+    "missing": "a value",
+    "model_type": "a table",
+    "string_pattern_mismatch": "BUS.MESSAGE.SIGNAL",
+    "too_short": "at least one",
+}
+"""What pydantic says in its own terms."""
+
+
+def _as_written(loc: tuple[int | str, ...], content: Any) -> tuple[int | str, ...]:
+    """A place in a file without the numbers that reading adds, such as that of a row that is not in a list."""
+    kept: list[int | str] = []
+    for part in loc:
+        if isinstance(part, str) or isinstance(content, list):
+            kept.append(part)
+            try:
+                content = content[part]
+            except (LookupError, TypeError):
+                content = None
+    return tuple(kept)
+
+
+def _as_catalogue_error(
+    file: Path, model: type[BaseModel], loc: tuple[int | str, ...], kind: str, message: str, got: object
+) -> CatalogueError:
+    key = ".".join(map(str, loc))
+    if kind == "extra_forbidden":
+        known = _keys_at(model, loc[:-1])
+        expected = "one of the keys " + ", ".join(sorted(known))
+        return CatalogueError(file, key, expected=expected, got=loc[-1], near=nearest(str(loc[-1]), known))
+    expected = _EXPECTED.get(kind) or message.removeprefix("Input should be ")
+    return CatalogueError(file, key, expected=expected, got=None if kind == "missing" else got)
+
+
+def _keys_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> set[str]:
+    """The keys that the model at `loc` knows; each level is found by what its annotation names."""
+    for part in loc:
+        if isinstance(part, str) and (field := _field(model, part)) is not None:
+            model = next(_models_in(field.annotation), model)
+    return {field.alias or name for name, field in model.model_fields.items()}
+
+
+def _field(model: type[BaseModel], key: str) -> Any:
+    return next((f for name, f in model.model_fields.items() if key in (name, f.alias)), None)
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in getattr(annotation, "__args__", ()):
+        yield from _models_in(inner)
