@@ -6,16 +6,20 @@ what it defines under the same name replaces the built-in file.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from renkei.errors import CatalogueError, UnknownName, nearest
+from renkei.errors import CatalogueError, Mistakes, UnknownName, nearest
 from renkei.maker_files import MakerFile, MapFile, VehicleFile, read_file
 from renkei.map_rows import bus_and_name, known_sources, row_of, uds_answer
-from renkei.vehicle import Bus, Fact, Maker, Map, MessageRule, Row, Source, Vehicle
+from renkei.vehicle import Bus, Fact, Maker, Map, MessageRule, Row, Source, UdsAnswer, Vehicle
+
+_ID = re.compile(r"[a-z0-9][\w.-]*", re.ASCII | re.IGNORECASE)
+"""Of a maker, vehicle or map: it is typed in a shell, and stands in addresses and in metadata of gRPC."""
 
 
 class Catalogue:
@@ -74,22 +78,27 @@ class Catalogue:
     def _names(self, maker: str, kind: str) -> set[str]:
         return {f.stem for folder in self.folders for f in (folder / "makers" / maker / kind).glob("*.toml")}
 
-    def _file(self, maker: str, relative: str) -> Path | None:
-        """The topmost file of that name."""
+    def file(self, maker: str, relative: str) -> Path | None:
+        """The topmost file of that name below a maker's folder."""
         for folder in reversed(self.folders):
             if (file := folder / "makers" / maker / relative).is_file():
                 return file
         return None
 
     def _read_maker(self, maker: str) -> Maker:
-        file = self._file(maker, "maker.toml")
+        file = self.file(maker, "maker.toml")
         assert file is not None  # `makers` lists only those that have one
-        read = read_file(file, MakerFile)
+        _judge_id(file, maker)
+        read, mistakes = read_file(file, MakerFile), Mistakes()
         sources = {key: Source(s.title, s.where, s.licence) for key, s in read.sources.items()}
         for name, origin in read.files.items():
-            known_sources(file, f"files.{name}.source", origin.source, sources)
-            if self._file(maker, name) is None:
-                raise CatalogueError(file, f"files.{name}", expected="a file in the maker's folder", got="no such file")
+            key = f"files.{name}"
+            with mistakes.gathered():
+                known_sources(file, f"{key}.source", origin.source, sources)
+            with mistakes.gathered():
+                if self.file(maker, name) is None:
+                    raise CatalogueError(file, key, expected="a file in the maker's folder", got="no such file")
+        mistakes.tell()
         return Maker(maker, read.name, file, sources, {n: (o.licence, tuple(o.source)) for n, o in read.files.items()})
 
     def _read_vehicle(self, id_: str, below: tuple[str, ...] = ()) -> Vehicle:
@@ -97,76 +106,118 @@ class Catalogue:
         file = self._required(maker_id, "vehicles", name)
         if id_ in below:
             raise CatalogueError(file, "like", expected="no circle", got=" -> ".join([*below, id_]))
-        maker, read = self.maker(maker_id), read_file(file, VehicleFile)
+        maker, read, mistakes = self.maker(maker_id), read_file(file, VehicleFile), Mistakes()
         like = None
         if read.like:
-            self._known(file, "like", read.like, self._names(maker_id, "vehicles"))
+            _known(file, "like", read.like, self._names(maker_id, "vehicles"))
             like = self._read_vehicle(f"{maker_id}/{read.like}", (*below, id_))
         for path, fact in read.attributes.items():
-            known_sources(file, f"attributes.{path}.source", fact.source, maker.sources)
+            with mistakes.gathered():
+                known_sources(file, f"attributes.{path}.source", fact.source, maker.sources)
         attributes = {p: Fact(f.value, tuple(f.source), f.confidence) for p, f in read.attributes.items()}
         fields: dict[str, Any] = {}
         for key in ("name", "years", "powertrain"):
             fields[key] = getattr(read, key) or (getattr(like, key) if like else None)
-            if fields[key] is None:
-                raise CatalogueError(file, key, expected="a text", got=None)
-        if read.map:
-            self._known(file, "map", read.map, self._names(maker_id, "maps"))
-        elif like is None:
-            raise CatalogueError(file, "map", expected="the name of a map", got=None)
-        chosen = self.map(maker_id, read.map) if read.map else like.map  # type: ignore[union-attr]
+            with mistakes.gathered():
+                if fields[key] is None:
+                    raise CatalogueError(file, key, expected="a text", got=None)
+        with mistakes.gathered():
+            if read.map:
+                _known(file, "map", read.map, self._names(maker_id, "maps"))
+                fields["map"] = self.map(maker_id, read.map)
+            elif like is None:
+                raise CatalogueError(file, "map", expected="the name of a map", got=None)
+            else:
+                fields["map"] = like.map
+        mistakes.tell()
         inherited = dict(like.attributes) if like else {}
-        return Vehicle(id_, maker=maker, map=chosen, attributes=inherited | attributes, **fields)
+        return Vehicle(id_, maker=maker, attributes=inherited | attributes, **fields)
 
     def _read_map(self, maker_id: str, name: str, below: tuple[str, ...] = ()) -> Map:
         file = self._required(maker_id, "maps", name)
         if name in below:
             raise CatalogueError(file, "like", expected="no circle", got=" -> ".join([*below, name]))
-        maker, read = self.maker(maker_id), read_file(file, MapFile)
+        maker, read, mistakes = self.maker(maker_id), read_file(file, MapFile), Mistakes()
         like = None
         if read.like:
-            self._known(file, "like", read.like, self._names(maker_id, "maps"))
+            _known(file, "like", read.like, self._names(maker_id, "maps"))
             like = self._read_map(maker_id, read.like, (*below, name))
-        buses = (dict(like.buses) if like else {}) | {
-            bus: Bus(bus, tuple(self._dbc(file, maker_id, bus, d) for d in b.dbc), b.bitrate)
-            for bus, b in read.buses.items()
-        }
-        rules = (dict(like.messages) if like else {}) | {
-            bus_and_name(file, "messages", key, buses): MessageRule(m.checksum, m.counter, m.cycle_ms)
-            for key, m in read.messages.items()
-        }
-        uds = dict(like.uds) if like else {}
-        for bus, answers in read.uds.items():
-            self._known(file, "uds", bus, buses)
-            uds |= {(bus, answer): uds_answer(file, bus, answer, u) for answer, u in answers.items()}
+        buses = self._buses(file, maker_id, read, like, mistakes)
+        rules, uds = _rules(file, read, like, buses, mistakes), _answers(file, read, like, buses, mistakes)
         rows: dict[str, list[Row]] = {}
         for row in like.rows if like else ():
             rows.setdefault(row.path, []).append(row)
-        for path in read.without:
-            self._known(file, "without", path, rows)
-            del rows[path]
+        for path in dict.fromkeys(read.without):
+            with mistakes.gathered():
+                _known(file, "without", path, rows)
+                del rows[path]
         for path, given in read.signals.items():
-            rows[path] = [row_of(file, path, r, buses, maker) for r in given]
+            rows[path] = []
+            for each_row in given:
+                with mistakes.gathered():
+                    rows[path].append(row_of(file, path, each_row, buses, maker))
+        mistakes.tell()
+        own = (f"signals.{path}" for path in read.signals), (f"messages.{key}" for key in read.messages)
         return Map(
-            f"{maker_id}/{name}", file, buses, rules, uds, tuple(r for several in rows.values() for r in several)
-        )
+            f"{maker_id}/{name}", file, buses, rules, uds, tuple(r for several in rows.values() for r in several),
+            (dict(like.said_in) if like else {}) | {key: file for keys in own for key in keys},
+        )  # fmt: skip
+
+    def _buses(self, file: Path, maker: str, read: MapFile, like: Map | None, mistakes: Mistakes) -> dict[str, Bus]:
+        buses = dict(like.buses) if like else {}
+        for name, bus in read.buses.items():
+            dbc: list[Path] = []
+            for each in bus.dbc:
+                with mistakes.gathered():
+                    dbc.append(self._dbc(file, maker, name, each))
+            buses[name] = Bus(name, tuple(dbc), bus.bitrate)
+        return buses
 
     def _dbc(self, file: Path, maker: str, bus: str, name: str) -> Path:
-        found = self._file(maker, f"can/{name}") if Path(name).name == name else None
+        found = self.file(maker, f"can/{name}") if Path(name).name == name else None
         if found is None:
             near = nearest(name, {f.name for d in self.folders for f in (d / "makers" / maker / "can").glob("*.dbc")})
             raise CatalogueError(file, f"buses.{bus}.dbc", expected="a file in can/", got=name, near=near)
         return found
 
     def _required(self, maker: str, kind: str, name: str) -> Path:
-        file = self._file(maker, f"{kind}/{name}.toml")
+        file = self.file(maker, f"{kind}/{name}.toml")
         if file is None:
             raise UnknownName(
                 kind.removesuffix("s"), f"{maker}/{name}", {f"{maker}/{n}" for n in self._names(maker, kind)}
             )
+        _judge_id(file, name)
         return file
 
-    @staticmethod
-    def _known(file: Path, key: str, name: str, known: Iterable[str]) -> None:
-        if name not in known:
-            raise CatalogueError(file, key, expected="a name that exists", got=name, near=nearest(name, known))
+
+def _rules(
+    file: Path, read: MapFile, like: Map | None, buses: Mapping[str, Bus], mistakes: Mistakes
+) -> dict[tuple[str, str], MessageRule]:
+    rules = dict(like.messages) if like else {}
+    for key, m in read.messages.items():
+        with mistakes.gathered():
+            rules[bus_and_name(file, "messages", key, buses)] = MessageRule(m.checksum, m.counter, m.cycle_ms)
+    return rules
+
+
+def _answers(
+    file: Path, read: MapFile, like: Map | None, buses: Mapping[str, Bus], mistakes: Mistakes
+) -> dict[tuple[str, str], UdsAnswer]:
+    uds = dict(like.uds) if like else {}
+    for bus, answers in read.uds.items():
+        with mistakes.gathered():
+            _known(file, "uds", bus, buses)
+        for name, answer in answers.items():
+            with mistakes.gathered():
+                uds[bus, name] = uds_answer(file, bus, name, answer)
+    return uds
+
+
+def _known(file: Path, key: str, name: str, known: Iterable[str]) -> None:
+    if name not in known:
+        raise CatalogueError(file, key, expected="a name that exists", got=name, near=nearest(name, known))
+
+
+def _judge_id(file: Path, name: str) -> None:
+    if not _ID.fullmatch(name):
+        raise CatalogueError(file, "(name)", expected="letters of ASCII, digits, '.', '_' and '-'", got=name)

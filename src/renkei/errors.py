@@ -20,7 +20,8 @@ RenkeiError
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from os import PathLike
 
 
@@ -41,14 +42,37 @@ class CannotTell(RenkeiError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that a misspelt `name` most likely meant, or None when nothing is near."""
-    by_lower = {k.lower(): k for k in known}
-    close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
-    if close:
-        return by_lower[close[0]]
-    by_tail = {low.rsplit("/", 1)[-1].rsplit(".", 1)[-1]: k for low, k in by_lower.items()}
-    close = difflib.get_close_matches(name.lower(), by_tail, n=1, cutoff=0.6)
-    return by_tail[close[0]] if close else None
+    """The known name that a misspelt `name` most likely meant, or None when nothing is near.
+
+    Case decides only between names that are alike without it.
+    """
+    by_lower: dict[str, list[str]] = {}
+    for each in known:
+        by_lower.setdefault(each.lower(), []).append(each)
+    low = name[:_LONGEST_NAME].lower()
+    close = difflib.get_close_matches(low, by_lower, n=1, cutoff=0.6)
+    if not close:
+        by_tail = {each.rsplit("/", 1)[-1].rsplit(".", 1)[-1]: each for each in by_lower}
+        close = [by_tail[tail] for tail in difflib.get_close_matches(low, by_tail, n=1, cutoff=0.6)]
+    return min(by_lower[close[0]], key=lambda k: _case_rank(name, k)) if close else None
+
+
+_LONGEST_NAME = 500
+"""Looking for what is near takes time that grows with the length of both."""
+
+
+def _case_rank(name: str, known: str) -> tuple[int, bool, str]:
+    """Fewest letters of another case first; then what does not begin in lower case, as names of VSS do not."""
+    return sum(a != b for a, b in zip(name, known, strict=False)), known[:1].islower(), known
+
+
+def clipped(got: object, most: int = 60) -> str:
+    """What was got, as it is written in Python, at most about that many characters of it."""
+    try:
+        text = repr(got)
+    except (ValueError, RecursionError):  # a whole number of thousands of digits, or a very deep list
+        return f"a {type(got).__name__} too large to be shown"
+    return text if len(text) <= most else f"{text[: most - 4]}...{text[-1]}"
 
 
 class UnknownName(InputError):
@@ -63,14 +87,38 @@ class UnknownName(InputError):
 
 
 class CatalogueError(InputError):
-    """A catalogue file breaks its rules at `key`."""
+    """A catalogue file breaks its rules at `key`; `others` are further mistakes that were found with this one."""
+
+    others: tuple[CatalogueError, ...] = ()
 
     def __init__(
         self, file: str | PathLike[str], key: str, *, expected: str, got: object, near: str | None = None
     ) -> None:
         self.file, self.key, self.expected, self.got = str(file), key, expected, got
-        text = f"{file}: {key}: expected {expected}, got {got!r}"
-        super().__init__(text + (f"; did you mean '{near}'?" if near else ""))
+        self.what = f"expected {expected}, got {clipped(got)}" + (f"; did you mean '{near}'?" if near else "")
+        super().__init__(f"{file}: {key}: {self.what}")
+
+
+class Mistakes:
+    """Mistakes of catalogue files, gathered so that a reader learns of all of them and not of one after the other."""
+
+    def __init__(self) -> None:
+        self.found: list[CatalogueError] = []
+
+    @contextmanager
+    def gathered(self) -> Iterator[None]:
+        """Keeps what is raised inside and goes on after it."""
+        try:
+            yield
+        except CatalogueError as e:
+            self.found += [e, *e.others]
+
+    def tell(self) -> None:
+        """Raise the first one, with the others in it, if there is any."""
+        if self.found:
+            first, *others = self.found
+            first.others = tuple(others)
+            raise first
 
 
 class VocabularyError(InputError):
@@ -90,7 +138,7 @@ class ValueRefused(InputError):
 
     def __init__(self, path: str, why: str, *, expected: str, got: object) -> None:
         self.path, self.why, self.got = path, why, got
-        super().__init__(f"{path}: expected {expected}, got {got!r}")
+        super().__init__(f"{path}: expected {expected}, got {clipped(got)}")
 
 
 class Claimed(InputError):

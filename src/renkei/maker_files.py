@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
 from pydantic_core import PydanticCustomError
 
-from renkei.errors import CatalogueError, nearest
+from renkei.errors import CatalogueError, Mistakes, nearest
 
 Scalar = bool | int | float | str
 
@@ -154,18 +154,63 @@ F = TypeVar("F", bound=File)
 
 
 def read_file(file: Path, model: type[F]) -> F:
+    """A file in the form of its model; raises CatalogueError, in which all that breaks the form is told."""
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as e:
         raise CatalogueError(file, "(file)", expected="a readable file", got=e.strerror) from e
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as e:
+    except (ValueError, RecursionError) as e:  # no TOML, no UTF-8, or a number of thousands of digits
         raise CatalogueError(file, "(file)", expected="TOML", got=str(e)) from e
+    mistakes = Mistakes()
+    for key, name in _unquoted(content, model):
+        with mistakes.gathered():
+            raise CatalogueError(file, key, expected=f'the name in quotes, "{name}"', got=name)
     try:
-        return model.model_validate(content)
+        read = model.model_validate(content)
     except ValidationError as e:
-        first = e.errors()[0]
-        loc = _as_written(first["loc"], content)
-        raise _as_catalogue_error(file, model, loc, first["type"], first["msg"], first["input"]) from e
+        for each in e.errors():
+            loc = _as_written(each["loc"], content)
+            with mistakes.gathered():
+                raise _as_catalogue_error(file, model, loc, each["type"], each["msg"], each["input"]) from e
+    mistakes.tell()
+    return read
+
+
+def _unquoted(content: dict[str, Any], model: type[BaseModel]) -> Iterator[tuple[str, str]]:
+    """Keys and names whose dots TOML took for tables in tables; they are taken out of `content`."""
+    for section, field in model.model_fields.items():
+        table = content.get(section)
+        if not isinstance(table, dict) or getattr(field.annotation, "__origin__", None) is not dict:
+            continue
+        inner = field.annotation.__args__[1]  # type: ignore[union-attr]
+        entry = next(_models_in(inner), None)
+        if entry is None or getattr(inner, "__origin__", None) is dict:
+            continue
+        known = {f.alias or name for name, f in entry.model_fields.items()}
+        yield from ((f"{section}.{name}", name) for name in _taken_out(table, known))
+        for path, rows in table.items():
+            for row in rows if isinstance(rows, list) else [rows]:
+                for key in ("when", "unless"):
+                    if isinstance(row, dict) and isinstance(row.get(key), dict):
+                        yield from ((f"{section}.{path}.{key}", name) for name in _taken_out(row[key], set()))
+
+
+def _taken_out(table: dict[str, Any], known: set[str]) -> list[str]:
+    """Names that became tables in tables, none of which holds a key that is known there."""
+    names: list[str] = []
+    for first in [key for key, value in table.items() if _is_nest(value, known)]:
+        todo = [(first, table.pop(first))]
+        while todo:
+            name, value = todo.pop()
+            if _is_nest(value, known):
+                todo += [(f"{name}.{key}", inner) for key, inner in reversed(value.items())]
+            else:
+                names.append(name)
+    return names
+
+
+def _is_nest(value: Any, known: set[str]) -> bool:
+    return isinstance(value, dict) and bool(value) and not known & value.keys()
 
 
 _EXPECTED = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from renkei.errors import CatalogueError, nearest
+from renkei.errors import CatalogueError, Mistakes, nearest
 from renkei.maker_files import RawSpan, RowTable, UdsTable
 from renkei.vehicle import Bus, Condition, Maker, Ranges, Row, Source, UdsAnswer, UdsSignal
 from renkei.vocabulary import Value
@@ -15,10 +15,13 @@ _HIGHEST_BASE_ID = 0x7FF
 
 
 def known_sources(file: Path, key: str, used: Iterable[str], known: Mapping[str, Source]) -> None:
+    mistakes = Mistakes()
     for source in used:
-        if source not in known:
-            near = nearest(source, known)
-            raise CatalogueError(file, key, expected="a source of maker.toml", got=source, near=near)
+        with mistakes.gathered():
+            if source not in known:
+                near = nearest(source, known)
+                raise CatalogueError(file, key, expected="a source of maker.toml", got=source, near=near)
+    mistakes.tell()
 
 
 def bus_and_name(file: Path, section: str, key: str, buses: Mapping[str, Bus]) -> tuple[str, str]:
@@ -54,37 +57,27 @@ def _id(identifier: int) -> int:
 
 
 def row_of(file: Path, path: str, read: RowTable, buses: Mapping[str, Bus], maker: Maker) -> Row:
-    key = f"signals.{path}"
+    key, mistakes = f"signals.{path}", Mistakes()
     bus, message, signal = read.from_.split(".")
-    if bus not in buses:
-        raise CatalogueError(file, f"{key}.from", expected="a bus of [buses]", got=bus, near=nearest(bus, buses))
-    known_sources(file, f"{key}.source", read.source, maker.sources)
-    values = _values(file, key, read)
-
-    def conditions(given: Mapping[str, list[RawSpan]], name: str) -> tuple[Condition, ...]:
-        return tuple(_condition(file, f"{key}.{name}", (bus, message), k, v) for k, v in given.items())
-
+    with mistakes.gathered():
+        if bus not in buses:
+            raise CatalogueError(file, f"{key}.from", expected="a bus of [buses]", got=bus, near=nearest(bus, buses))
+    with mistakes.gathered():
+        known_sources(file, f"{key}.source", read.source, maker.sources)
+    values = None
+    with mistakes.gathered():
+        values = _values(file, key, read)
+    conditions: dict[str, list[Condition]] = {"when": [], "unless": []}
+    for name, found in conditions.items():
+        for each, raws in getattr(read, name).items():
+            with mistakes.gathered():
+                found.append(_condition(file, f"{key}.{name}", (bus, message), each, raws))
+    mistakes.tell()
     return Row(
-        path,
-        bus,
-        message,
-        signal,
-        tuple(read.source),
-        read.confidence,
-        read.note,
-        read.scale,
-        read.offset,
-        read.unit,
-        values,
-        read.other,
-        _spans(read.invalid),
-        conditions(read.when, "when"),
-        conditions(read.unless, "unless"),
-        read.element,
-        read.personal,
-        read.plus,
-        read.backup,
-    )
+        path, bus, message, signal, tuple(read.source), read.confidence, read.note, read.scale, read.offset, read.unit,
+        values, read.other, _spans(read.invalid), tuple(conditions["when"]), tuple(conditions["unless"]), read.element,
+        read.personal, read.plus, read.backup,
+    )  # fmt: skip
 
 
 def _values(file: Path, key: str, read: RowTable) -> dict[int, Value] | None:

@@ -25,9 +25,15 @@ def _units() -> dict[str, Unit]:
     units: dict[str, Unit] = {}
     text = (files("renkei") / "data/vocabulary/units.csv").read_text(encoding="utf-8")
     for row in csv.DictReader(text.splitlines()):
-        unit = Unit(row["unit"], row["quantity"], Fraction(row["factor"]), Fraction(row["offset"]))
+        unit = Unit(row["unit"], row["quantity"], _ratio(row["factor"]), _ratio(row["offset"]))
         units |= dict.fromkeys([row["unit"], *row["aliases"].split()], unit)
     return units
+
+
+def _ratio(text: str) -> Fraction:
+    """A decimal number, or two of them as 4.5/0.9."""
+    above, _, below = text.partition("/")
+    return Fraction(above) / Fraction(below or 1)
 
 
 def unit(name: str) -> Unit:

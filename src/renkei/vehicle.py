@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -107,7 +107,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """The tables that turn the DBC signals of a car into VSS signals and back. `file` is for error messages."""
+    """The tables that turn the DBC signals of a car into VSS signals and back.
+
+    For error messages: `file`, and `said_in`, the file in which an entry such as `signals.PATH` or
+    `messages.BUS.MESSAGE` stands, which with `like` may be another one.
+    """
 
     id: str
     file: Path
@@ -115,6 +119,7 @@ class Map:
     messages: Mapping[tuple[str, str], MessageRule]
     uds: Mapping[tuple[str, str], UdsAnswer]
     rows: tuple[Row, ...]
+    said_in: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
