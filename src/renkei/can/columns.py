@@ -52,7 +52,7 @@ class _State(NamedTuple):
     latched: NDArray[np.int64]
     latch_known: NDArray[np.bool_]
     heard: NDArray[np.bool_]
-    counts: NDArray[np.int64]
+    counts: NDArray[np.int64]  # a row for each message, and one for frames of none
 
 
 class ColumnEngine:
@@ -69,14 +69,23 @@ class ColumnEngine:
         n, latches = max(len(plan.messages), 1), max(plan.latches, 1)
         self._state = _State(
             np.full(n, -1, np.int64), np.zeros(n, np.int64), np.zeros(latches, np.int64), np.zeros(latches, np.bool_),
-            np.zeros(n, np.bool_), np.zeros(len(_COUNTED), np.int64),
+            np.zeros(n, np.bool_), np.zeros((n + 1, len(_COUNTED)), np.int64),
         )  # fmt: skip
         self._buffers: dict[str, NDArray[Any]] = {}
         self._gatherings = [_Gathering(a.elements) for a in plan.arrays]
 
     @property
     def counts(self) -> Counts:
-        return Counts(**{name: int(n) for name, n in zip(_COUNTED, self._state.counts, strict=True)})
+        return _counts(self._state.counts.sum(axis=0))
+
+    @property
+    def message_counts(self) -> list[Counts]:
+        """What became of the frames of each message of the plan; `frames` are not counted for each."""
+        return [_counts(row) for row in self._state.counts[: len(self.plan.messages)]]
+
+    def slots(self, frames: Frames) -> NDArray[np.int16]:
+        """The message of each frame of the block that was decoded last, -1 for none; good until the next one."""
+        return self._buffers["slots"][: len(frames)]
 
     def decode(self, frames: Frames, channel_buses: Sequence[Iterable[str]]) -> list[Column]:
         """One Column for each row that said something; several rows may speak for one signal."""
@@ -246,6 +255,10 @@ def array_text(values: Sequence[Any]) -> str:
 def _as_int64(raw: int) -> int:
     """Raw values of unsigned 64-bit fields wrap, as they do in the kernel."""
     return (raw + 2**63) % 2**64 - 2**63
+
+
+def _counts(row: NDArray[np.int64]) -> Counts:
+    return Counts(**{name: int(n) for name, n in zip(_COUNTED, row, strict=True)})
 
 
 def _kind(row: PlanRow) -> int:

@@ -147,7 +147,6 @@ def sift(channel, ids, lengths, plain, extended, extended_slots, messages, count
     """Put into `slots` the message of each frame (-1: nothing to decode); where each message begins when grouped."""
     start = np.zeros(len(messages) + 1, np.int64)
     needed = messages[:, 0].astype(np.uint8)
-    short = 0
     for i in range(len(ids)):
         id_, m = ids[i], np.int16(-1)
         if id_ < 2048:
@@ -163,16 +162,15 @@ def sift(channel, ids, lengths, plain, extended, extended_slots, messages, count
             if low < len(extended) and extended[low] == id_:
                 m = extended_slots[channel[i], low]
         if m >= 0 and lengths[i] < needed[m]:
+            counts[m, 2] += 1
             m = np.int16(-1)
-            short += 1
         slots[i] = m
         if m >= 0:
             start[m + 1] += 1
-    counts[0] += len(ids)
-    counts[2] += short
+    counts[-1, 0] += len(ids)
     for m in range(len(messages)):
+        counts[m, 1] += start[m + 1]
         start[m + 1] += start[m]
-    counts[1] += start[-1]
     return start
 
 
@@ -200,7 +198,7 @@ def _judged(m, a, b, at, times, firsts, failed, data, words, messages, counter, 
     failures = 0
     for k in range(a, b):
         failures += failed[k]
-    counts[3] += failures
+    counts[m, 3] += failures
     if not messages[m, 3]:
         return b, failures
     raws = np.empty(b - a, np.int64)
@@ -219,8 +217,8 @@ def _judged(m, a, b, at, times, firsts, failed, data, words, messages, counter, 
             at[end], times[end], firsts[end], failed[end] = at[k], times[k], firsts[k], failed[k]
         end += 1
     counter[m], counter_t[m] = last, last_t
-    counts[4] += b - end
-    counts[5] += lost
+    counts[m, 4] += b - end
+    counts[m, 5] += lost
     return end, failures
 
 
@@ -481,7 +479,7 @@ def decode(
             if rows[r, 9] != rows[r, 10]:
                 e = time_start[r]
                 n = _compact(keep, times[a:b], at[a:b], value, quality, out_t[e : e + n], at[e : e + n])
-        counts[6] += wrong
+        counts[m, 6] += wrong
         used[r] = n
     for m in range(len(messages)):
         heard[m] = _first_heard(m, start, stop, at, failed, heard) < len(t)
