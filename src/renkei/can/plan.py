@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 from renkei.can.checks import CHECKSUMS
 from renkei.can.dbc import Database, DbcMessage, DbcSignal
-from renkei.errors import CatalogueError, InputError, ValueRefused, nearest
+from renkei.errors import CatalogueError, InputError, Mistakes, ValueRefused, nearest
 from renkei.units import conversion, exact
 from renkei.vehicle import Condition, Map, MessageRule, Ranges, Row, UdsAnswer, UdsSignal
 from renkei.vocabulary import FLOAT32_MAX, INTEGERS, Signal, Value, Vocabulary
@@ -22,6 +22,8 @@ from renkei.vocabulary import FLOAT32_MAX, INTEGERS, Signal, Value, Vocabulary
 MAX_TABLE_BITS = MAX_COUNTER_BITS = 16
 MAX_PLUS_BITS = 32
 MAX_BITS = 64
+_LEAST_SCALE, _MOST = Fraction(1, 10**100), Fraction(10**100)
+"""Beyond any quantity, and short of where floating point loses it."""
 MAX_BYTES = 64
 """What a frame carries, CAN FD too."""
 
@@ -192,18 +194,17 @@ class _Compiler:
         self.latches: dict[tuple[str, str, str], Latch] = {}
         self.arrays: dict[str, int] = {}
         self.set_aside: list[SetAside] = []
+        self.mistakes = Mistakes()
 
     def plan(self, keep_personal: bool) -> Plan:
         rows: dict[tuple[str, str], list[PlanRow]] = {}
         wanted = [row for row in self.map.rows if keep_personal or not row.personal]
         for row in wanted:
-            try:
-                rows.setdefault((row.bus, row.message), []).append(self._row(row))
-            except _NotInVocabulary as e:
-                if not self.lenient:
-                    raise self._wrong(row, e.key, e.expected, e.got, e.near) from e
-                self.set_aside.append(SetAside(row.path, f"{e.expected}, got {e.got}"))
+            with self.mistakes.gathered():
+                if (made := self._fitting_row(row)) is not None:
+                    rows.setdefault((row.bus, row.message), []).append(made)
         self._judge_rules()
+        self.mistakes.tell()
         frames = [key for key in self._keys() if key not in self.map.uds]
         needed = [key for key in frames if key in rows or any(k[:2] == key for k in self.latches)]
         self._let_backups_wait(rows, {key: n for n, key in enumerate(needed)})
@@ -216,6 +217,17 @@ class _Compiler:
             self.vocabulary, tuple(self.map.buses), messages, answers, self._array_table(rows), len(self.latches),
             tuple(dict.fromkeys(self.set_aside)),
         )  # fmt: skip
+
+    def _fitting_row(self, row: Row) -> PlanRow | None:
+        """The row, or None where it is set aside."""
+        try:
+            return self._row(row)
+        except _NotInVocabulary as e:
+            if not self.lenient:
+                near = None if e.key else nearest(row.path, (s.path for s in self.vocabulary))
+                raise self._wrong(row, e.key, e.expected, e.got, near) from e
+            self.set_aside.append(SetAside(row.path, f"{e.expected}, got {str(e.got)[:60]}"))
+        return None
 
     def _let_backups_wait(
         self, rows: dict[tuple[str, str], list[PlanRow]], numbers: Mapping[tuple[str, str], int]
@@ -237,8 +249,7 @@ class _Compiler:
     def _row(self, row: Row) -> PlanRow:
         signal = self.vocabulary.get(row.path)
         if signal is None:
-            known = [s.path for s in self.vocabulary]
-            raise _NotInVocabulary("", "a path of the vocabulary", row.path, nearest(row.path, known))
+            raise _NotInVocabulary("", "a path of the vocabulary", row.path)
         if (row.bus, row.message) in self.map.uds:
             uds = self._uds_signal(row)[1]
             field, tests = _big_endian(uds.start, uds.length, uds.signed), self._tests(row, "when")
@@ -348,7 +359,7 @@ class _Compiler:
             return signal._check_one(value)
         except ValueRefused as e:
             expected = str(e).removeprefix(f"{signal.path}: expected ").rsplit(", got ", 1)[0]
-            raise _NotInVocabulary(key, expected, value, None) from e
+            raise _NotInVocabulary(key, expected, value) from e
 
     def _linear(self, row: Row, signal: Signal, physical: tuple[float, float, str | None]) -> tuple[Fraction, Fraction]:
         """Scale and offset from raw to the unit of the signal, exactly, so that 0.1 x 10 is 1."""
@@ -359,9 +370,13 @@ class _Compiler:
         try:
             to_scale, to_offset = conversion(unit, signal.unit)
         except InputError as e:
-            raise _NotInVocabulary("unit", f"a unit that converts to {signal.unit}", unit, None) from e
+            raise _NotInVocabulary("unit", f"a unit that converts to {signal.unit}", unit) from e
         scale_, offset_ = exact(scale) * exact(row.scale), exact(offset) * exact(row.scale) + exact(row.offset)
-        return scale_ * to_scale, offset_ * to_scale + to_offset
+        scale_, offset_ = scale_ * to_scale, offset_ * to_scale + to_offset
+        if not _LEAST_SCALE <= abs(scale_) <= _MOST or abs(offset_) > _MOST:
+            got = f"{scale} of the DBC file or answer, {row.scale} of the row"
+            raise self._wrong(row, "scale", "scales and offsets that make a number other than 0 of raw values", got)
+        return scale_, offset_
 
     def _plus(self, row: Row, signal: Signal, unit: str | None) -> tuple[Field, float] | None:
         """The second signal of a sum, in the unit of the Signal."""
@@ -369,6 +384,8 @@ class _Compiler:
             return None
         if (row.bus, row.message) in self.map.uds or row.values is not None:
             raise self._wrong(row, "plus", "nothing beside values, or for an answer on diagnostics", row.plus)
+        if signal.scalar == "boolean":
+            raise self._wrong(row, "plus", "nothing, as the signal is true or false", row.plus)
         _, dbc = self._dbc_signal(row, row.bus, row.message, row.plus, "plus")
         conditions = {(c.bus, c.message, c.signal) for c in (*row.when, *row.unless)}
         if row.plus == row.signal or (row.bus, row.message, row.plus) in conditions:
@@ -385,6 +402,9 @@ class _Compiler:
                 raise self._wrong(row, "element", f"nothing, as the signal is one {signal.datatype}", row.element)
             return -1
         if elements:
+            if row.element is not None:
+                expected = f"nothing, as {row.signal} of the answer is {elements} elements in a row"
+                raise self._wrong(row, "element", expected, row.element)
             return -1
         if row.element is None:
             raise self._wrong(row, "element", "the place in the array, as the signal is an array", None)
@@ -405,22 +425,27 @@ class _Compiler:
     def _judge_rules(self) -> None:
         """Every [messages] entry names a message, an algorithm and a signal that exist."""
         for (bus, name), rule in self.map.messages.items():
-            messages = self.dbc.get(bus, {})
-            key = f"messages.{bus}.{name}"
-            if name not in messages:
-                near = nearest(name, messages)
-                raise CatalogueError(self.map.file, key, expected=f"a message of bus {bus}", got=name, near=near)
+            with self.mistakes.gathered():
+                self._judge_rule(bus, name, rule)
+
+    def _judge_rule(self, bus: str, name: str, rule: MessageRule) -> None:
+        messages = self.dbc.get(bus, {})
+        key = f"messages.{bus}.{name}"
+        file = self.map.said_in.get(key, self.map.file)
+        if name not in messages:
+            near = nearest(name, messages)
+            raise CatalogueError(file, key, expected=f"a message of bus {bus}", got=name, near=near)
+        with self.mistakes.gathered():
             if rule.checksum is not None and rule.checksum not in CHECKSUMS:
-                near = nearest(rule.checksum, CHECKSUMS)
-                expected = "one of " + ", ".join(CHECKSUMS)
-                raise CatalogueError(self.map.file, f"{key}.checksum", expected=expected, got=rule.checksum, near=near)
-            known = [s.name for s in messages[name].signals]
-            if rule.counter is not None and rule.counter not in known:
-                near = nearest(rule.counter, known)
-                raise CatalogueError(self.map.file, f"{key}.counter", expected="a signal", got=rule.counter, near=near)
-            if any(s.is_float or s.length > MAX_COUNTER_BITS for s in messages[name].signals if s.name == rule.counter):
-                expected = f"a whole number of at most {MAX_COUNTER_BITS} bits"
-                raise CatalogueError(self.map.file, f"{key}.counter", expected=expected, got=rule.counter)
+                near, expected = nearest(rule.checksum, CHECKSUMS), "one of " + ", ".join(CHECKSUMS)
+                raise CatalogueError(file, f"{key}.checksum", expected=expected, got=rule.checksum, near=near)
+        known = [s.name for s in messages[name].signals]
+        if rule.counter is not None and rule.counter not in known:
+            near = nearest(rule.counter, known)
+            raise CatalogueError(file, f"{key}.counter", expected="a signal", got=rule.counter, near=near)
+        if any(s.is_float or s.length > MAX_COUNTER_BITS for s in messages[name].signals if s.name == rule.counter):
+            expected = f"a whole number of at most {MAX_COUNTER_BITS} bits"
+            raise CatalogueError(file, f"{key}.counter", expected=expected, got=rule.counter)
 
     def _message(self, number: int, key: tuple[str, str], rows: tuple[PlanRow, ...]) -> PlanMessage:
         bus, name = key
@@ -451,16 +476,17 @@ class _Compiler:
             seen[m.bus, m.id] = m.name
 
     def _wrong(self, row: Row, key: str, expected: str, got: object, near: str | None = None) -> CatalogueError:
-        where = f"signals.{row.path}" + (f".{key}" if key else "")
-        return CatalogueError(self.map.file, where, expected=expected, got=got, near=near)
+        where = f"signals.{row.path}"
+        file = self.map.said_in.get(where, self.map.file)
+        return CatalogueError(file, where + (f".{key}" if key else ""), expected=expected, got=got, near=near)
 
 
 class _NotInVocabulary(Exception):
     """The row does not fit the vocabulary: an error for the built-in one, set aside for another."""
 
-    def __init__(self, key: str, expected: str, got: object, near: str | None) -> None:
+    def __init__(self, key: str, expected: str, got: object) -> None:
         super().__init__(expected)
-        self.key, self.expected, self.got, self.near = key, expected, got, near
+        self.key, self.expected, self.got = key, expected, got
 
 
 def _bounds(signal: Signal, field: Field | None, scale: float, offset: float) -> tuple[float, float]:
