@@ -13,10 +13,11 @@ import numpy as np
 from hypothesis import strategies as st
 
 from renkei.can.checks import CHECKSUMS
+from renkei.can.compile import compile_plan
 from renkei.can.dbc import parse
 from renkei.can.encode import with_raws
 from renkei.can.frames import EXTENDED, Frames
-from renkei.can.plan import Field, Plan, PlanMessage, compile_plan
+from renkei.can.plan import Field, Plan, PlanMessage
 from renkei.vehicle import Bus, Condition, Map, MessageRule, Row
 from renkei.vocabulary import Signal, Vocabulary
 

@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from renkei.can.columns import ColumnEngine
+from renkei.can.compile import compile_plan
 from renkei.can.dbc import parse
 from renkei.can.encode import payload
 from renkei.can.frame_engine import FrameEngine
 from renkei.can.frames import Frames
-from renkei.can.plan import Plan, compile_plan
+from renkei.can.plan import Plan
 from renkei.errors import CatalogueError
 from renkei.vehicle import Bus, Map, Row
 from renkei.vocabulary import Signal, Vocabulary

@@ -18,10 +18,11 @@ from opendbc.car.toyota.toyotacan import toyota_checksum
 
 from renkei.can.checks import CHECKSUMS
 from renkei.can.columns import ColumnEngine
+from renkei.can.compile import compile_plan
 from renkei.can.dbc import parse
 from renkei.can.frame_engine import FrameEngine
 from renkei.can.frames import EXTENDED
-from renkei.can.plan import Plan, compile_plan
+from renkei.can.plan import Plan
 from renkei.samples import INVALID, Quality
 from renkei.vehicle import Bus, Map, Row
 

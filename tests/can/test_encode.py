@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from renkei.can.checks import CHECKSUMS
+from renkei.can.compile import compile_plan
 from renkei.can.dbc import parse
 from renkei.can.encode import payload, put, raw_of, with_raws
 from renkei.can.frame_engine import FrameEngine, raw_value
-from renkei.can.plan import Field, Plan, compile_plan
+from renkei.can.plan import Field, Plan
 from renkei.errors import ValueRefused
 from renkei.vehicle import Bus, Condition, Map, MessageRule, Row
 

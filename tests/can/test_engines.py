@@ -20,10 +20,11 @@ from hypothesis import strategies as st
 
 from renkei.can.checks import CHECKSUMS
 from renkei.can.columns import ColumnEngine
+from renkei.can.compile import compile_plan
 from renkei.can.dbc import parse
 from renkei.can.encode import payload, put, with_raws
 from renkei.can.frame_engine import Counts, FrameEngine, raw_value
-from renkei.can.plan import Field, Plan, PlanMessage, PlanRow, compile_plan
+from renkei.can.plan import Field, Plan, PlanMessage, PlanRow
 from renkei.samples import INVALID, Column, Quality
 from renkei.vehicle import Bus, Condition, Map, MessageRule, Row
 

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from renkei.can.checks import CHECKSUMS
+from renkei.can.compile import compile_plan
 from renkei.can.dbc import parse
 from renkei.can.frame_engine import FrameEngine
-from renkei.can.plan import Plan, compile_plan, field_of
+from renkei.can.plan import Plan, field_of
 from renkei.errors import CatalogueError, ValueRefused
 from renkei.vehicle import Bus, Condition, Map, MessageRule, Row, UdsAnswer, UdsSignal
 from renkei.vocabulary import INTEGERS, Signal, Value, Vocabulary, builtin, load

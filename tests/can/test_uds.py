@@ -13,11 +13,12 @@ from databases import FILE, VOCABULARY, Sent, blocks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from renkei.can.compile import compile_plan
 from renkei.can.dbc import parse
 from renkei.can.frame_engine import Counts, FrameEngine
 from renkei.can.frames import EXTENDED
 from renkei.can.isotp import frames_of
-from renkei.can.plan import Plan, compile_plan
+from renkei.can.plan import Plan
 from renkei.can.uds import Answers, column_of
 from renkei.samples import INVALID, Column, Quality
 from renkei.vehicle import Bus, Condition, Map, Row, UdsAnswer, UdsSignal

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from renkei.can.compile import MAX_TABLE_BITS
 from renkei.can.dbc import DbcMessage, DbcSignal
-from renkei.can.plan import MAX_TABLE_BITS
 from renkei.errors import InputError, ValueRefused, nearest
 from renkei.flows.formula import Formula, Line
 from renkei.units import conversion, exact

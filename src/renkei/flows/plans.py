@@ -12,7 +12,8 @@ from typing import Any
 from platformdirs import user_cache_path
 
 from renkei.can import dbc, dbc_text, mend
-from renkei.can.plan import Plan, compile_plan
+from renkei.can.compile import compile_plan
+from renkei.can.plan import Plan
 from renkei.errors import DbcError
 from renkei.vehicle import Map
 from renkei.vocabulary import Vocabulary, builtin
