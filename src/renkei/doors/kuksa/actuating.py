@@ -43,8 +43,9 @@ def command_stream(house: House, default: str, request_class: Any, answer: Calla
     async def call(requests: Any, context: Any) -> bytes:
         async with refusing(context):
             asking = caller(house, default, context)
-            async for raw in requests:
-                answer(asking, parse(request_class, raw))
+            with house.one_more_stream(context.peer()):
+                async for raw in requests:
+                    answer(asking, parse(request_class, raw))
             return b""
         raise AssertionError("a refused RPC was aborted")
 

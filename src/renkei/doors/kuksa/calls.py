@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
-from functools import cached_property
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sized
+from contextlib import asynccontextmanager, contextmanager
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple, Protocol
 
 import grpc
@@ -22,10 +24,21 @@ from renkei.vocabulary import Signal, Vocabulary
 VEHICLE_KEY = "renkei-vehicle"
 PATH_LENGTH = 1000
 BUFFER_SIZE = 1000
+MESSAGE_BYTES = 4 * 1024 * 1024
+"""Longest request that is read, and longest reply to one: clients take no longer one either."""
+MOST_ENTRIES = 10_000
+"""Entries of one request, or as many as there are signals."""
+MOST_PATTERNS = 100
+"""Different patterns in one request."""
+MOST_STREAMS = 200
+"""Streams of one connection at a time."""
+EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
 STOPPING = (grpc.StatusCode.UNAVAILABLE, "the server is stopping")
 _EXPIRY_S = 0.005
+_REPEATED = re.compile(r"(?<![^.])\*\*(\.\*\*)+(?![^.])")
+"""Any number of levels, said more than once in a row."""
 
 
 class StatusError(Exception):
@@ -45,11 +58,11 @@ class Targets(NamedTuple):
 
 
 class Stream(NamedTuple):
-    """A subscription: its first message, then what `encode` makes of each of the watcher's messages."""
+    """A subscription: its first message, then what `encode` makes of each of the watcher's messages; None: nothing."""
 
     watcher: Watcher
-    first: bytes
-    encode: Callable[[Changes], bytes]
+    first: bytes | None
+    encode: Callable[[Changes], bytes | None]
     targets: tuple[Targets, ...] = ()
 
 
@@ -69,6 +82,7 @@ class House:
         self.closing = False
         self.sources: dict[tuple[str, int], Asked] = {}
         self._waiting: set[asyncio.Event] = set()
+        self._streams: Counter[str] = Counter()
         self._expiry: asyncio.TimerHandle | None = None
         self._expiry_ns = 0
 
@@ -106,6 +120,25 @@ class House:
     def forget(self, event: asyncio.Event) -> None:
         self._waiting.discard(event)
 
+    @contextmanager
+    def one_more_stream(self, peer: str) -> Iterator[None]:
+        """Count a stream of a connection while it lasts; raises StatusError when it has too many."""
+        if self._streams[peer] >= MOST_STREAMS:
+            raise StatusError(EXHAUSTED, f"{MOST_STREAMS} streams of this connection are open")
+        self._streams[peer] += 1
+        try:
+            yield
+        finally:
+            self._streams[peer] -= 1
+            if not self._streams[peer]:
+                del self._streams[peer]
+
+    def count(self, entries: Sized) -> None:
+        """Raises StatusError for a request with too many entries."""
+        most = max(MOST_ENTRIES, len(self.vocabulary))
+        if len(entries) > most:
+            raise StatusError(EXHAUSTED, f"expected at most {most} entries in one request, got {len(entries)}")
+
     def vehicle(self, default: str, metadata: Iterable[tuple[str, Any]] | None) -> str:
         """The vehicle that the metadata names, else that of the port; raises StatusError."""
         for key, value in metadata or ():
@@ -121,10 +154,19 @@ def signals_of(vocabulary: Vocabulary, path: str, malformed: str) -> list[Signal
     """Signals of a path, branch or pattern; `""` in quotes stands for all. Raises StatusError, with that text if so."""
     if len(path) > PATH_LENGTH:
         raise StatusError(INVALID, "The provided path is too long")
+    if path and "*" not in path and path not in _branches(vocabulary) and all(path.split(".")) and path != '""':
+        leaf = vocabulary.get(path)
+        return [] if leaf is None else [leaf]  # no search of the whole tree for what is not in it
     try:
-        return vocabulary.branch("" if path == '""' else path)
+        return vocabulary.branch("" if path == '""' else _REPEATED.sub("**", path))
     except InputError:
         raise StatusError(INVALID, malformed) from None
+
+
+@lru_cache(4)
+def _branches(vocabulary: Vocabulary) -> frozenset[str]:
+    """The paths of all branches."""
+    return frozenset(s.path[:at] for s in vocabulary.signals for at, c in enumerate(s.path) if c == ".")
 
 
 def signal_at(vocabulary: Vocabulary, path: str) -> Signal:
@@ -145,6 +187,19 @@ async def refusing(context: Any) -> AsyncIterator[None]:
         await context.abort(refused.code, refused.text)
 
 
+def bounded(parts: Iterable[bytes]) -> bytes:
+    """A reply of these parts; raises StatusError for one that is too long."""
+    kept, size = [], 0
+    for part in parts:
+        size += len(part)
+        if size > MESSAGE_BYTES:
+            raise StatusError(
+                EXHAUSTED, f"the reply would be longer than {MESSAGE_BYTES} bytes: ask for less at a time"
+            )
+        kept.append(part)
+    return b"".join(kept)
+
+
 def unary(
     house: House, default: str, request_class: Any, answer: Callable[[str, Any], bytes | Awaitable[bytes]]
 ) -> Any:
@@ -160,25 +215,33 @@ def unary(
     return grpc.unary_unary_rpc_method_handler(call)
 
 
-def stream(house: House, default: str, request_class: Any, start: Callable[[str, Any], Stream]) -> Any:
+def stream(
+    house: House, default: str, request_class: Any, start: Callable[[str, Any], Stream | Awaitable[Stream]]
+) -> Any:
     """A handler for one request and a stream of replies; `start` may raise StatusError."""
 
     async def call(raw: bytes, context: Any) -> None:
         async with refusing(context):
-            vehicle = house.vehicle(default, context.invocation_metadata())
-            started = start(vehicle, parse(request_class, raw))
-        event = house.event()
-        _watch(house, vehicle, started, event)
-        try:
-            await _send(house, started, event, context.write)
-        finally:
-            house.broker.unwatch(vehicle, started.watcher)
-            for targets in started.targets:
-                house.broker.unwatch_targets(vehicle, targets.watcher)
-            house.forget(event)
+            with house.one_more_stream(context.peer()):
+                vehicle = house.vehicle(default, context.invocation_metadata())
+                answered = start(vehicle, parse(request_class, raw))
+                started = await answered if inspect.isawaitable(answered) else answered
+                await _serve(house, vehicle, started, context.write)
         await context.abort(*STOPPING)
 
     return grpc.unary_stream_rpc_method_handler(call)
+
+
+async def _serve(house: House, vehicle: str, started: Stream, write: Callable[[bytes], Awaitable[None]]) -> None:
+    event = house.event()
+    _watch(house, vehicle, started, event)
+    try:
+        await _send(house, started, event, write)
+    finally:
+        house.broker.unwatch(vehicle, started.watcher)
+        for targets in started.targets:
+            house.broker.unwatch_targets(vehicle, targets.watcher)
+        house.forget(event)
 
 
 def _watch(house: House, vehicle: str, started: Stream, event: asyncio.Event) -> None:
@@ -192,7 +255,8 @@ def _watch(house: House, vehicle: str, started: Stream, event: asyncio.Event) ->
 async def _send(house: House, started: Stream, event: asyncio.Event, write: Callable[[bytes], Awaitable[None]]) -> None:
     """Write messages until the door closes; a subscriber that vanished ends it by cancellation."""
     watcher = started.watcher
-    await write(started.first)
+    if started.first is not None:
+        await write(started.first)
     watcher.sent(time.monotonic_ns())
     while not house.closing:
         for targets in started.targets:
@@ -205,7 +269,8 @@ async def _send(house: House, started: Stream, event: asyncio.Event, write: Call
         elif wait_ns:
             await asyncio.sleep(wait_ns / 1e9)
         elif changes := watcher.take(time.monotonic_ns()):
-            await write(started.encode(changes))
+            if (message := started.encode(changes)) is not None:
+                await write(message)
 
 
 def parse(request_class: Any, raw: bytes) -> Any:

@@ -10,15 +10,20 @@ import grpc
 
 from renkei.broker import Broker
 from renkei.doors.kuksa import v1, v2
-from renkei.doors.kuksa.calls import House
+from renkei.doors.kuksa.calls import MESSAGE_BYTES, House
 from renkei.errors import DoorError, UnknownName
 from renkei.vocabulary import Vocabulary
 
-MESSAGE_BYTES = 4 * 1024 * 1024
+MOST_CALLS = 256
+"""Calls of one connection at a time; more wait at the client."""
+METADATA_BYTES = 16 * 1024
 _OPTIONS = (
     # gRPC shares ports by default: a second server would open on the same port and take half of the calls unseen.
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", MESSAGE_BYTES),
+    ("grpc.max_metadata_size", METADATA_BYTES),
+    ("grpc.absolute_max_metadata_size", METADATA_BYTES),
+    ("grpc.max_concurrent_streams", MOST_CALLS),
     # A subscriber whose network is gone without a word is noticed within a minute.
     ("grpc.keepalive_time_ms", 40_000),
     ("grpc.keepalive_timeout_ms", 20_000),

@@ -32,11 +32,12 @@ def handler(house: House, default: str) -> Any:
 
     async def call(requests: Any, context: Any) -> None:
         async with refusing(context):
-            provider = Provider(house, house.vehicle(default, context.invocation_metadata()))
-            try:
-                await _serve(provider, requests, context.write)
-            finally:
-                provider.close()
+            with house.one_more_stream(context.peer()):
+                provider = Provider(house, house.vehicle(default, context.invocation_metadata()))
+                try:
+                    await _serve(provider, requests, context.write)
+                finally:
+                    provider.close()
         if house.closing:
             await context.abort(*STOPPING)
 
@@ -133,6 +134,7 @@ class Provider:
     # What the provider says
 
     def _provide_actuation(self, request: Any) -> None:
+        self._house.count(request.actuator_identifiers)
         indices = [signal_of(self._house, each).index for each in request.actuator_identifiers]
         try:
             if self._actuators:
@@ -144,6 +146,7 @@ class Provider:
         self._send(provide_actuation_response=V2.ProvideActuationResponse())
 
     def _provide_signals(self, request: Any) -> None:
+        self._house.count(request.signals_sample_intervals)
         indices = [signal_with_id(self._house, i).index for i in sorted(request.signals_sample_intervals)]
         try:
             if self._signals:
@@ -157,6 +160,7 @@ class Provider:
 
     def _publish(self, request: Any) -> None:
         claim = self._claim("publish values")
+        self._house.count(request.data_points)
         known = range(len(self._house.vocabulary))
         claimed = set(claim.indices)
         for index in request.data_points:

@@ -5,6 +5,7 @@ Errors about paths travel inside the reply, with codes like those of HTTP.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from importlib.metadata import version
@@ -15,12 +16,15 @@ import grpc
 from renkei.broker import Changes, Datapoint, Watcher
 from renkei.doors.kuksa.actuating import caller, command
 from renkei.doors.kuksa.calls import (
+    EXHAUSTED,
     INVALID,
+    MOST_PATTERNS,
     NOT_FOUND,
     House,
     StatusError,
     Stream,
     Targets,
+    bounded,
     parse,
     refusing,
     signals_of,
@@ -62,8 +66,9 @@ def _streamed_update(house: House, default: str) -> Any:
     async def call(requests: Any, context: Any) -> None:
         async with refusing(context):
             asking = caller(house, default, context)
-            async for raw in requests:
-                await context.write(set_entries(house, asking, parse(V1.StreamedUpdateRequest, raw)))
+            with house.one_more_stream(context.peer()):
+                async for raw in requests:
+                    await context.write(set_entries(house, asking, parse(V1.StreamedUpdateRequest, raw)))
 
     return grpc.stream_stream_rpc_method_handler(call)
 
@@ -94,23 +99,40 @@ def _signals(house: House, path: str) -> list[Signal]:
     return signals
 
 
-def _get(house: House, vehicle: str, request: Any) -> bytes:
+async def _wanted(house: House, entries: Any) -> tuple[dict[int, frozenset[int]], dict[str, StatusError]]:
+    """The fields that entries ask for, by index, each signal once however often it is named; what was refused, by path.
+
+    Raises StatusError for a request with too many entries or patterns, and for a view that there is not.
+    """
+    house.count(entries)
+    by_path: dict[str, frozenset[int]] = {}
+    for entry in entries:
+        by_path[entry.path] = by_path.get(entry.path, frozenset()) | _fields(entry.view, entry.fields)
+    if sum("*" in path for path in by_path) > MOST_PATTERNS:
+        raise StatusError(EXHAUSTED, f"expected at most {MOST_PATTERNS} patterns in one request")
+    wanted: dict[int, frozenset[int]] = {}
+    refused: dict[str, StatusError] = {}
+    for path, fields in by_path.items():
+        try:
+            for signal in _signals(house, path):
+                wanted[signal.index] = wanted.get(signal.index, frozenset()) | fields
+        except StatusError as e:
+            refused[path] = e
+        if "*" in path:
+            await asyncio.sleep(0)  # a pattern is held against every path: others take their turn
+    return wanted, refused
+
+
+async def _get(house: House, vehicle: str, request: Any) -> bytes:
     if not request.entries:
         raise StatusError(INVALID, "No datapoints requested")
-    entries: list[bytes] = []
-    failed = V1.GetResponse()
-    for wanted in request.entries:
-        fields = _fields(wanted.view, wanted.fields)
-        try:
-            signals = _signals(house, wanted.path)
-        except StatusError as refused:
-            failed.errors.append(entry_error(wanted.path, refused))
-            continue
-        entries += [field(1, _entry(house, vehicle, s, fields)) for s in signals]
+    wanted, refused = await _wanted(house, request.entries)
+    failed = V1.GetResponse(errors=[entry_error(path, e) for path, e in refused.items()])
     if failed.errors:
         failed.error.CopyFrom(failed.errors[0].error)
-    errors: bytes = failed.SerializeToString()
-    return b"".join(entries) + errors
+    signals = house.vocabulary.signals
+    entries = (field(1, _entry(house, vehicle, signals[i], fields)) for i, fields in wanted.items())
+    return bounded([failed.SerializeToString(), *entries])
 
 
 def _entry(house: House, vehicle: str, signal: Signal, fields: frozenset[int]) -> bytes:
@@ -134,16 +156,14 @@ def _metadata(signal: Signal, fields: frozenset[int]) -> bytes:
     return b"" if message is None else field(10, message.SerializeToString())
 
 
-def _subscribe(house: House, vehicle: str, request: Any) -> Stream:
+async def _subscribe(house: House, vehicle: str, request: Any) -> Stream:
     if not request.entries:
         raise StatusError(INVALID, "Subscription request must contain at least one entry.")
-    wanted: dict[int, frozenset[int]] = {}
-    for entry in request.entries:
-        fields = _fields(entry.view, entry.fields)
-        for signal in _signals(house, entry.path):
-            wanted[signal.index] = wanted.get(signal.index, frozenset()) | fields
+    wanted, refused = await _wanted(house, request.entries)
+    for e in refused.values():
+        raise e
     signals = house.vocabulary.signals
-    first = b"".join([_update(_entry(house, vehicle, signals[i], fields), fields) for i, fields in wanted.items()])
+    first = bounded([_update(_entry(house, vehicle, signals[i], fields), fields) for i, fields in wanted.items()])
     values = {i for i, fields in wanted.items() if V1.FIELD_VALUE in fields}
     changed = partial(_changed, house, _VALUE, V1.FIELD_VALUE)
     return Stream(Watcher(values), first, changed, tuple(_targets(house, values, wanted)))

@@ -38,6 +38,7 @@ def set_entries(house: House, asking: Caller, request: Any) -> bytes:
     """
     if not request.updates:
         raise StatusError(INVALID, "No datapoints requested")
+    house.count(request.updates)
     setting = _Setting(house)
     for update in request.updates:
         setting.read(update)

@@ -19,6 +19,7 @@ from renkei.doors.kuksa.calls import (
     House,
     StatusError,
     Stream,
+    bounded,
     signal_at,
     signals_of,
     stream,
@@ -64,9 +65,10 @@ async def _get_value(house: House, vehicle: str, request: Any) -> bytes:
 
 async def _get_values(house: House, vehicle: str, request: Any) -> bytes:
     """All or nothing, in the order asked for and with duplicates kept."""
+    house.count(request.signal_ids)
     signals = [signal_of(house, signal_id) for signal_id in request.signal_ids]
     await _refresh(house, vehicle, signals)
-    return b"".join([_datapoint(house, vehicle, s) for s in signals])
+    return bounded(_datapoint(house, vehicle, s) for s in signals)
 
 
 async def _refresh(house: House, vehicle: str, signals: Iterable[Signal]) -> None:
@@ -92,11 +94,13 @@ def _server_info(_vehicle: str, _request: Any) -> bytes:
 
 
 def _subscribe(house: House, vehicle: str, request: Any) -> Stream:
+    house.count(request.signal_paths)
     signals = [signal_at(house.vocabulary, path) for path in request.signal_paths]
     return _stream(house, vehicle, request, signals, house.encoder.by_path)
 
 
 def _subscribe_by_id(house: House, vehicle: str, request: Any) -> Stream:
+    house.count(request.signal_ids)
     signals = [signal_with_id(house, index) for index in request.signal_ids]
     return _stream(house, vehicle, request, signals, house.encoder.by_id)
 
@@ -132,6 +136,7 @@ def _actuate(house: House, asking: Caller, request: Any) -> bytes:
 
 
 def _batch_actuate(house: House, asking: Caller, request: Any) -> bytes:
+    house.count(request.actuate_requests)
     actuate(house, asking, [_target(house, each) for each in request.actuate_requests])
     return b""
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from renkei.doors.viss.refusals import bad_request, invalid_data, unavailable
 from renkei.doors.viss.wire import spelt
-from renkei.errors import InputError
 from renkei.vocabulary import Signal, Value, Vocabulary
 
 FILTERS = ("timebased", "change", "paths", "range", "curvelog", "metadata")
@@ -69,7 +68,7 @@ class Tree:
     def search(self, base: str, patterns: Iterable[str]) -> list[Signal]:
         """Leaves that relative paths below `base` stand for, each once, in the order of the first that names it."""
         found: dict[str, Signal] = {}
-        for pattern in patterns:
+        for pattern in dict.fromkeys(patterns):
             matches = self._matches(f"{base}.{pattern.replace('/', '.')}")
             if not matches:
                 raise unavailable(f"Data is unknown: {base[:200]}, {pattern[:200]}")
@@ -77,13 +76,25 @@ class Tree:
         return list(found.values())
 
     def _matches(self, pattern: str) -> list[Signal]:
-        if "**" in pattern:
+        """Leaves of a path or pattern; step by step down the tree, so that a pattern costs what it finds."""
+        steps = pattern.split(".")
+        if "**" in steps:
             raise bad_request("Missing or invalid filter: * stands for one level")
-        deep = pattern + ".**" if "*" in pattern else pattern
-        try:
-            return [s for vocabulary in self._vocabularies for s in vocabulary.branch(deep)]
-        except InputError:
-            raise bad_request(f"Missing or invalid filter: {pattern[:200]} is no path") from None
+        if not all(step and ("*" not in step or step == "*") for step in steps):
+            raise bad_request(f"Missing or invalid filter: {pattern[:200]} is no path")
+        nodes = [""]
+        for step in steps:
+            below = [self._children.get(node, {}) for node in nodes]
+            nodes = [path for c in below for path in (c.values() if step == "*" else [c[step]] if step in c else [])]
+            if not nodes:
+                return []
+        return [leaf for node in nodes for leaf in self._leaves(node)]
+
+    def _leaves(self, path: str) -> list[Signal]:
+        below = self._children.get(path)
+        if below is None:
+            return [self.leaf(path)]
+        return [leaf for child in below.values() for leaf in self._leaves(child)]
 
     def metadata(self, path: str, generations: int, keys: frozenset[str] | None) -> dict[str, Any]:
         """A node and what is below it, down to so many generations, 0 for all; of leaves only `keys`, None for all."""
@@ -101,7 +112,7 @@ class Tree:
     ) -> dict[str, Any]:
         """Metadata of the nodes that relative paths stand for, by path."""
         found: dict[str, Any] = {}
-        for pattern in patterns:
+        for pattern in dict.fromkeys(patterns):
             below = f"{base}.{pattern.replace('/', '.')}"
             nodes = [s.path for s in self._matches(below)] if "*" in below else [below]
             if not nodes:
