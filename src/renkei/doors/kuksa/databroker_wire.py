@@ -1,0 +1,98 @@
+"""Datapoints and metadata of sdv.databroker.v1; a test holds them to the official protobuf classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+from renkei.broker import Datapoint
+from renkei.doors.kuksa.calls import House
+from renkei.doors.kuksa.databroker_schema import ALLOWED_FIELDS, DATA_TYPES, POINT_FIELDS, SDV
+from renkei.doors.kuksa.query import Cell
+from renkei.doors.kuksa.schema import SCALARS
+from renkei.doors.kuksa.wire import encoder, field, timestamp, value_of, varint
+from renkei.errors import Claimed, InputError, NotActuator, ValueRefused
+from renkei.vocabulary import INTEGERS, Signal
+
+_FAILURE = varint(SDV.Datapoint.DESCRIPTOR.fields_by_name["failure_value"].number << 3)
+UNKNOWN = _FAILURE + varint(SDV.Datapoint.UNKNOWN_DATAPOINT)
+"""The Datapoint of a name that is not known."""
+_NOT_AVAILABLE = _FAILURE + varint(SDV.Datapoint.NOT_AVAILABLE)
+# The fields of the values have the numbers that they have in kuksa.val, so that its encoders serve here too.
+_encoder = cache(encoder)
+
+
+def datapoint(house: House, index: int, point: Datapoint) -> bytes:
+    """A Datapoint with the time of receipt; a failure says that it is not available."""
+    value = _NOT_AVAILABLE if point.value is None else house.encoder.value(index, point.value)
+    return timestamp(point.t_receive_ns) + value
+
+
+def row(cells: Iterable[Cell]) -> bytes:
+    """A SubscribeReply."""
+    return b"".join([entry(cell.name, _cell(cell)) for cell in cells])
+
+
+def _cell(cell: Cell) -> bytes:
+    value = _NOT_AVAILABLE if cell.value is None else _encoder(cell.datatype)(cell.value)
+    return timestamp(cell.t_ns) + value
+
+
+def entry(name: str, content: bytes) -> bytes:
+    """An entry of a map from names to messages that is field 1."""
+    return field(1, field(1, name.encode()) + field(2, content))
+
+
+class WrongType(InputError):
+    """A Datapoint whose value stands in the field of another datatype."""
+
+
+def value_in(signal: Signal, point: Any) -> Any:
+    """The Python value of a Datapoint; None when it has none or a failure. Raises WrongType."""
+    kind = point.WhichOneof("value")
+    if kind in (None, "failure_value"):
+        return None
+    if kind != POINT_FIELDS[signal.datatype]:
+        raise WrongType(f"{signal.path} is {signal.datatype}")
+    return value_of(point, "value")
+
+
+def error_of(refused: InputError) -> int:
+    """The DatapointError that says why something was refused."""
+    if isinstance(refused, ValueRefused):
+        error: int = SDV.INVALID_TYPE if refused.why == "type" else SDV.OUT_OF_BOUNDS
+    elif isinstance(refused, WrongType):
+        error = SDV.INVALID_TYPE
+    elif isinstance(refused, Claimed | NotActuator):
+        error = SDV.ACCESS_DENIED
+    else:
+        error = SDV.INTERNAL_ERROR
+    return error
+
+
+def metadata(signal: Signal) -> bytes:
+    """A Metadata message."""
+    message = SDV.Metadata(
+        id=signal.index,
+        entry_type=getattr(SDV, f"ENTRY_TYPE_{signal.kind.upper()}"),
+        name=signal.path,
+        data_type=DATA_TYPES[signal.datatype],
+        change_type=SDV.STATIC if signal.kind == "attribute" else SDV.CONTINUOUS,
+        description=signal.description,
+    )
+    for limit, where in ((signal.minimum, message.min), (signal.maximum, message.max)):
+        if limit is not None:
+            setattr(where, SCALARS[signal.scalar], _limit(signal, limit))
+    if signal.allowed is not None and signal.scalar in ALLOWED_FIELDS:
+        getattr(message.allowed, ALLOWED_FIELDS[signal.scalar]).values.extend(signal.allowed)
+    content: bytes = message.SerializeToString()
+    return content
+
+
+def _limit(signal: Signal, limit: float) -> float:
+    """A limit in the wire type; one outside the integer type says no more than the type does."""
+    if signal.scalar not in INTEGERS:
+        return float(limit)
+    low, high = INTEGERS[signal.scalar]
+    return min(max(int(limit), low), high)
