@@ -35,9 +35,8 @@ def test_headers_without_end_end_the_connection(door):
     with dialled(door) as flood:
         flood.sendall(b"GET /Vehicle/Speed HTTP/1.1\r\nHost: 127.0.0.1\r\n")
         lines = b"".join(b"Name-%d: value\r\n" % n for n in range(1000))
-        with pytest.raises(ConnectionError):  # noqa: PT012: which of the lines it is does not matter
-            for _ in range(10_000):
-                flood.sendall(lines)
+        with pytest.raises(ConnectionError):
+            flood.sendall(lines * 1000)
         assert honest_is_served(door)
 
 
