@@ -268,9 +268,8 @@ async def _send(house: House, started: Stream, event: asyncio.Event, write: Call
             await event.wait()
         elif wait_ns:
             await asyncio.sleep(wait_ns / 1e9)
-        elif changes := watcher.take(time.monotonic_ns()):
-            if (message := started.encode(changes)) is not None:
-                await write(message)
+        elif (changes := watcher.take(time.monotonic_ns())) and (message := started.encode(changes)) is not None:
+            await write(message)
 
 
 def parse(request_class: Any, raw: bytes) -> Any:

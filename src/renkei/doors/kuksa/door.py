@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import grpc
 
 from renkei.broker import Broker
-from renkei.doors.kuksa import v1, v2
+from renkei.doors.kuksa import databroker, v1, v2
 from renkei.doors.kuksa.calls import MESSAGE_BYTES, House
 from renkei.errors import DoorError, UnknownName
 from renkei.vocabulary import Vocabulary
@@ -82,9 +82,10 @@ class KuksaDoor:
     async def _serve(self, house: House, vehicle: str, port: int) -> int:
         _must_be_free(self._host, port)
         server = grpc.aio.server(options=_OPTIONS)
-        for service in (v2, v1):
-            handlers = service.handlers(house, vehicle)
-            server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.SERVICE, handlers),))
+        services = {v2.SERVICE: v2.handlers, v1.SERVICE: v1.handlers, **databroker.SERVICES}
+        for name, handlers in services.items():
+            service = grpc.method_handlers_generic_handler(name, handlers(house, vehicle))
+            server.add_generic_rpc_handlers((service,))
         try:
             bound: int = server.add_insecure_port(
                 f"[{self._host}]:{port}" if ":" in self._host else f"{self._host}:{port}"
