@@ -152,9 +152,10 @@ def an_attribute(text):
     return a_vehicle(FILES["vehicles/one.toml"] + f'[attributes]\n"Vehicle.Powertrain.Type" = {text}\n')
 
 
-def uds(text):
+def uds(text, path="", keys=""):
     answer = "request = 0x79B\nresponse = 0x7BB\nservice = 0x22\nidentifier = 0x1234\n"
-    return a_map(f"[uds.can.CELLS]\n{answer}{text}\n")
+    row = f'[signals]\n"{path}" = {{ from = "can.CELLS.CELL", source = ["book"], {keys} }}\n' if path else ""
+    return a_map(f"[uds.can.CELLS]\n{answer}{text}\n{row}")
 
 
 ROW = "signals.Vehicle.Speed"
@@ -203,7 +204,24 @@ WRONG = {
         an_attribute('{ value = "ELECTRIC", source = ["bok"] }'), "attributes.Vehicle.Powertrain.Type.source",
         "a source of maker.toml", "'bok'; did you mean 'book'?",
     ),
+    "an attribute without quotes": (
+        a_vehicle(FILES["vehicles/one.toml"] + '[attributes]\nVehicle.Powertrain.Type = { value = "ELECTRIC" }\n'),
+        "attributes.Vehicle.Powertrain.Type", 'the name in quotes, "Vehicle.Powertrain.Type"', "'Vehicle.Powertrain",
+    ),
     # maps
+    "a row without quotes": (
+        a_map('[signals]\nVehicle.Speed = { from = "can.MOTION.SPEED", source = ["book"] }'), ROW,
+        'the name in quotes, "Vehicle.Speed"', "'Vehicle.Speed'",
+    ),
+    "a rule without quotes": (
+        a_map("[messages.can.MOTION]\ncycle_ms = 10"), "messages.can.MOTION", 'the name in quotes, "can.MOTION"',
+        "'can.MOTION'",
+    ),
+    "a condition without quotes": (
+        a_row("when = { can.OTHER.LEVEL = 1 }"), f"{ROW}.when", 'the name in quotes, "can.OTHER.LEVEL"',
+        "'can.OTHER.LEVEL'",
+    ),
+    "a number of thousands of digits": (a_map("x = " + "1" * 5000), "(file)", "TOML", "Exceeds the limit"),
     "a map like itself": (a_map('like = "one"'), "like", "no circle", "'one -> one'"),
     "a circle of maps": (
         a_map('like = "two"') | {"maps/two.toml": 'like = "one"'}, "like", "no circle", "'one -> two -> one'",
@@ -358,6 +376,23 @@ WRONG = {
     "a place in what is no array": (
         a_row("element = 0"), f"{ROW}.element", "nothing, as the signal is one float", "0",
     ),
+    "a place in an array of an answer": (
+        uds("signals.CELL = { start = 24, length = 8, count = 2 }", CELLS, 'unit = "V", element = 0'),
+        f"signals.{CELLS}.element", "nothing, as CELL of the answer is 2 elements in a row", "0",
+    ),
+    "a sum for a boolean": (
+        a_row('plus = "SPEED"', path="Vehicle.IsMoving", origin="can.MOTION.STATE"), "signals.Vehicle.IsMoving.plus",
+        "nothing, as the signal is true or false", "'SPEED'",
+    ),
+    "a scale that makes nothing of every number": (
+        a_row("scale = 1e-300"), f"{ROW}.scale", "scales and offsets that make a number other than 0", "1e-300 of",
+    ),
+    "a scale beyond all numbers": (
+        a_row("scale = 1e308"), f"{ROW}.scale", "scales and offsets that make a number other than 0", "1e+308 of",
+    ),
+    "a raw value of thousands of digits": (
+        a_row("invalid = [0x" + "F" * 9000 + "]"), f"{ROW}.invalid", "raw values from 0 to 65535", "too large",
+    ),
 }  # fmt: skip
 
 
@@ -382,6 +417,83 @@ def test_a_wrong_file_is_named_with_its_key(tmp_path, files, key, expected, got)
 @pytest.mark.parametrize("files", [files for files, *_ in WRONG.values()], ids=WRONG)
 def test_the_check_reports_what_a_load_refuses(tmp_path, files):
     assert check(made(tmp_path, **files), only_private=True).faults != ()
+
+
+SEVERAL = {
+    "keys of several rows": (
+        a_map(
+            'signals."Vehicle.Speed" = { from = "can", scal = 2, source = [] }\n'
+            'signals."Vehicle.IsMoving" = { from = "can.MOTION.STATE" }\n'
+        ),
+        {f"{ROW}.from", f"{ROW}.scal", f"{ROW}.source", "signals.Vehicle.IsMoving.source"},
+    ),
+    "names of several rows": (
+        a_map(
+            'messages."cn.MOTION" = {}\nwithout = ["X"]\nbuses.late.dbc = ["late.dbc"]\n'
+            'signals."Vehicle.Speed" = { from = "cn.MOTION.SPEED", source = ["boo", "bok"], when = { "A.B" = 1 } }\n'
+            'signals."Vehicle.IsMoving" = { from = "can.MOTION.STATE", source = ["boo"] }\n'
+        ),
+        {
+            "messages.cn.MOTION", "without", "buses.late.dbc", f"{ROW}.from", f"{ROW}.source", f"{ROW}.when",
+            "signals.Vehicle.IsMoving.source",
+        },
+    ),
+    "rows that do not fit their DBC file": (
+        a_map(
+            'messages."can.MOTON" = {}\nmessages."can.MOTION" = { checksum = "x", counter = "y" }\n'
+            'signals."Vehicle.Speed" = { from = "can.MOTION.SPED", source = ["book"] }\n'
+            'signals."Vehicle.IsMovin" = { from = "can.MOTION.STATE", source = ["book"] }\n'
+        ),
+        {
+            "messages.can.MOTON", "messages.can.MOTION.checksum", "messages.can.MOTION.counter", f"{ROW}.from",
+            "signals.Vehicle.IsMovin",
+        },
+    ),
+    "keys without quotes beside others": (
+        a_map(
+            'signl = 5\n[signals]\nVehicle.Speed = { from = "can.MOTION.SPEED" }\n'
+            'Vehicle.Cabin.Door = { from = "can.MOTION.STATE" }\n'
+        ),
+        {ROW, "signals.Vehicle.Cabin.Door", "signl"},
+    ),
+    "a vehicle": (
+        a_vehicle(
+            'map = "tow"\nyears = "2020"\n[attributes]\n"Vehicle.Width" = { value = 1, source = ["boo"] }\n'
+            '"Vehicle.Height" = { value = 1, source = ["bok"] }\n'
+        ),
+        {"name", "powertrain", "map", "attributes.Vehicle.Width.source", "attributes.Vehicle.Height.source"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("files", "keys"), SEVERAL.values(), ids=SEVERAL)
+def test_all_mistakes_of_a_file_are_told(tmp_path, files, keys):
+    with pytest.raises(CatalogueError) as wrong:
+        read_all(made(tmp_path, **files))
+    assert {e.key for e in (wrong.value, *wrong.value.others)} == keys
+    assert {fault.key for fault in check(made(tmp_path, **files), only_private=True).faults} >= keys
+
+
+def test_a_mistake_in_a_map_that_others_start_from_is_told_once_and_where_it_stands(tmp_path):
+    one = a_map('messages."can.MOTON" = {}\nsignals."Vehicle.Sped" = { from = "can.MOTION.SPEED", source = ["book"] }')
+    catalogue = made(
+        tmp_path, **one,
+        **{f"maps/{name}.toml": 'like = "one"\n' for name in ("two", "three")},
+        **{f"vehicles/{name}.toml": f'like = "one"\nname = "X"\nmap = "{name}"\n' for name in ("two", "three")},
+    )  # fmt: skip
+    file = str(tmp_path / "makers/acme/maps/one.toml")
+    with pytest.raises(CatalogueError) as wrong:
+        plan_of(catalogue.vehicle("acme/three").map)
+    assert wrong.value.file == file
+    faults = check(catalogue, only_private=True).faults
+    assert [(f.file, f.key) for f in faults] == [(file, "signals.Vehicle.Sped"), (file, "messages.can.MOTON")]
+
+
+@pytest.mark.parametrize("name", ["my car", "a=b", "a:b", "ü", "-x", "a\x1b[31m"])
+def test_an_id_has_no_odd_characters(tmp_path, name):
+    catalogue = made(tmp_path, **{f"vehicles/{name}.toml": FILES["vehicles/one.toml"]})
+    with pytest.raises(CatalogueError, match=r"\(name\): expected letters of ASCII, digits"):
+        catalogue.vehicle(f"acme/{name}")
 
 
 def test_files_that_cannot_be_read(tmp_path):
@@ -511,7 +623,7 @@ WRONG_FACTS = {
 def test_the_check_judges_attributes(tmp_path, fact, sentence):
     catalogue = made(tmp_path, **a_vehicle(FILES["vehicles/one.toml"] + "[attributes]\n" + fact))
     (fault,) = check(catalogue, only_private=True).faults
-    assert (fault.file, fault.key.split(".")[0]) == ("makers/acme/vehicles/one.toml", "attributes")
+    assert (fault.file, fault.key.split(".")[0]) == (str(tmp_path / "makers/acme/vehicles/one.toml"), "attributes")
     assert sentence in fault.what
 
 

@@ -74,7 +74,7 @@ EDITS = {
         "attributes.Vehicle.Speed: Vehicle.Speed is a sensor, not an attribute",
     ),
     "an attribute with a value that is not allowed": (
-        CAR, '"COMBUSTION"', '"STEAM"', "attributes.Vehicle.Powertrain.Type: Vehicle.Powertrain.Type: expected",
+        CAR, '"COMBUSTION"', '"STEAM"', "attributes.Vehicle.Powertrain.Type: expected one of",
     ),
     "an attribute that VSS does not have": (
         CAR, '"Vehicle.Powertrain.Type"', '"Vehicle.Powertrain.Typ"', "did you mean 'Vehicle.Powertrain.Type'?",
@@ -100,4 +100,65 @@ def test_several_faults_are_all_told(private):
     (toyota / "maps/second.toml").write_text('like = "rav4-2016"\n')
     (toyota / "vehicles/second.toml").write_text('like = "rav4-2017"\nmap = "second"\n')
     faults = judged(private)
-    assert [fault.file.rsplit("/", 1)[-1] for fault in faults] == ["second.toml", "rav4-2017.toml", "vehicles"]
+    assert [fault.file.rsplit("/", 1)[-1] for fault in faults] == ["second.toml", "rav4-2017.toml"]
+
+
+UNREAD = {
+    "a folder with another name": (
+        "makers/toyota/map/two.toml", "makers/toyota/map", "nothing reads this folder; did you mean 'maps'?",
+    ),
+    "a file with another name": (
+        "makers/toyota/maker.tml", "makers/toyota/maker.tml", "nothing reads this file; did you mean 'maker.toml'?",
+    ),
+    "a file with another ending": (
+        "makers/toyota/vehicles/two.tml", "makers/toyota/vehicles/two.tml",
+        "nothing reads this file; expected vehicles/NAME.toml",
+    ),
+    "a file in a folder too deep": (
+        "makers/toyota/maps/old/two.toml", "makers/toyota/maps/old/two.toml",
+        "nothing reads this file; expected maps/NAME.toml",
+    ),
+    "a maker without its file": (
+        "makers/acme/vehicles/one.toml", "makers/acme", "nothing reads this folder, as it has no maker.toml",
+    ),
+    "a file instead of a maker": (
+        "makers/acme.toml", "makers/acme.toml", "nothing reads this file; a maker is a folder",
+    ),
+    "a maker beside the makers": (
+        "maker/acme/maker.toml", "maker", "nothing reads this folder; makers are folders in 'makers'",
+    ),
+    "vehicles without a maker": (
+        "vehicles/one.toml", "vehicles", "nothing reads this folder; makers are folders in 'makers'",
+    ),
+    "a DBC file that no map names": (
+        "makers/toyota/can/second.dbc", "makers/toyota/can/second.dbc", "no map of this maker names this file",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", UNREAD)
+def test_a_file_that_nothing_reads_is_told(case, private):
+    name, where, what = UNREAD[case]
+    file = private / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text((private / "makers/toyota" / DBC).read_text() if file.suffix == ".dbc" else "")
+    assert judged(private) == (Fault(str(private / where), "", what),)
+
+
+def test_notes_for_people_may_lie_anywhere(private):
+    for name in ("README.md", "makers/README", "makers/toyota/LICENSE", "makers/toyota/can/.keep", "notebooks/x.toml"):
+        (private / name).parent.mkdir(exist_ok=True)
+        (private / name).touch()
+    assert judged(private) == ()
+
+
+def test_a_broken_DBC_file_is_told_once_whether_a_map_names_it_or_not(private):
+    toyota = private / "makers/toyota"
+    (toyota / DBC).write_text("no DBC")
+    (toyota / "maps/second.toml").write_text('like = "rav4-2017"\n')
+    (toyota / "can/spare.dbc").write_bytes(b"")
+    faults = judged(private)
+    assert [(Path(f.file).name, f.what.split(",")[0]) for f in faults] == [
+        ("rav4-2017.dbc", "expected a DBC file"), ("spare.dbc", "expected a DBC file"),
+        ("spare.dbc", "no map of this maker names this file"),
+    ]  # fmt: skip

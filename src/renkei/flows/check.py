@@ -16,8 +16,9 @@ from renkei.can.frames import Frames
 from renkei.can.plan import Plan, PlanMessage, PlanRow
 from renkei.can.uds import column_of
 from renkei.catalogue import Catalogue
-from renkei.errors import InputError, RenkeiError, ValueRefused
+from renkei.errors import CatalogueError, InputError, RenkeiError, ValueRefused, clipped
 from renkei.flows.plans import database, plan_of
+from renkei.flows.unread import is_note, unread
 from renkei.samples import INVALID, Column
 from renkei.vehicle import Map
 from renkei.vocabulary import builtin
@@ -43,15 +44,14 @@ class Report:
 
 
 def check(catalogue: Catalogue, *, only_private: bool = False) -> Report:
-    """Every fault of the catalogue, or of the private part of it alone."""
+    """Every fault of the catalogue, or of the private part of it alone; each once, however many vehicles meet it."""
     report, faults = Report(), list[Fault]()
     for maker in catalogue.makers:
-        folder = f"makers/{maker}/"
-        private = any(folder in f.as_posix() for f in catalogue.private_files())
-        if only_private and not private:
+        if only_private and not any((folder / "makers" / maker).is_dir() for folder in catalogue.private):
             continue
         report.makers += 1
         faults += _check_maker(catalogue, maker, report)
+    faults += (Fault(str(file), "", what) for file, what in unread(catalogue))
     report.faults = tuple(dict.fromkeys(faults))
     return report
 
@@ -60,32 +60,48 @@ def _check_maker(catalogue: Catalogue, maker: str, report: Report) -> Iterator[F
     try:
         known = catalogue.maker(maker)
     except RenkeiError as e:
-        yield Fault(f"makers/{maker}/maker.toml", "", str(e))
+        yield from _told(e, catalogue.file(maker, "maker.toml"))
         return
-    used: set[Path] = set()
+    maps: list[Map] = []
     for name in catalogue.maps(maker):
         try:
-            map_ = catalogue.map(maker, name)
-            plan = plan_of(map_, keep_personal=True)
+            maps.append(catalogue.map(maker, name))
         except RenkeiError as e:
-            yield Fault(f"makers/{maker}/maps/{name}.toml", "", str(e))
-            continue
-        report.maps += 1
-        used |= {file for bus in map_.buses.values() for file in bus.dbc}
-        yield from _check_map(map_, plan, report)
-    for file in sorted(used):
-        if f"can/{file.name}" not in known.files:
+            yield from _told(e, catalogue.file(maker, f"maps/{name}.toml"))
+    used = {file for map_ in maps for bus in map_.buses.values() for file in bus.dbc}
+    own = {folder / "makers" / maker / "can" for folder in catalogue.private}
+    private = {file for file in catalogue.private_files() if file.parent in own and not is_note(file)}
+    broken: set[Path] = set()
+    for file in sorted(used | private):
+        try:
+            yield from (Fault(str(file), f"line {r.line}", f"{r.action}: {r.what}") for r in database(file).repairs)
+        except RenkeiError as e:
+            broken.add(file)
+            yield from _told(e, file)
+        if file in used and f"can/{file.name}" not in known.files:
             yield Fault(str(known.file), f"files.can/{file.name}", "the origin and licence of this file are not stated")
-        yield from (Fault(str(file), f"line {r.line}", f"{r.action}: {r.what}") for r in database(file).repairs)
+        elif file not in used and len(maps) == len(catalogue.maps(maker)):
+            yield Fault(str(file), "", "no map of this maker names this file")
+    for map_ in maps:
+        if broken.isdisjoint(file for bus in map_.buses.values() for file in bus.dbc):
+            yield from _check_plan(map_, report)
     yield from _check_vehicles(catalogue, maker, report)
+
+
+def _told(e: RenkeiError, file: Path | None) -> list[Fault]:
+    """All that an error says; `file` where it does not say which."""
+    if isinstance(e, CatalogueError):
+        return [Fault(each.file, each.key, each.what) for each in (e, *e.others)]
+    return [Fault(str(file or ""), "", str(e).removeprefix(f"{file}: "))]
 
 
 def _check_vehicles(catalogue: Catalogue, maker: str, report: Report) -> Iterator[Fault]:
     for id_ in (v for v in catalogue.vehicles if v.startswith(f"{maker}/")):
+        file = catalogue.file(maker, f"vehicles/{id_.split('/')[1]}.toml")
         try:
             vehicle = catalogue.vehicle(id_)
         except RenkeiError as e:
-            yield Fault(f"makers/{maker}/vehicles", id_, str(e))
+            yield from _told(e, file)
             continue
         report.vehicles += 1
         for path, fact in vehicle.attributes.items():
@@ -94,7 +110,17 @@ def _check_vehicles(catalogue: Catalogue, maker: str, report: Report) -> Iterato
                     raise InputError(f"{path} is a {builtin()[path].kind}, not an attribute")
                 builtin()[path].check(fact.value)
             except RenkeiError as e:
-                yield Fault(f"makers/{maker}/vehicles/{id_.split('/')[1]}.toml", f"attributes.{path}", str(e))
+                yield Fault(str(file), f"attributes.{path}", str(e).removeprefix(f"{path}: "))
+
+
+def _check_plan(map_: Map, report: Report) -> Iterator[Fault]:
+    try:
+        plan = plan_of(map_, keep_personal=True)
+    except RenkeiError as e:
+        yield from _told(e, map_.file)
+        return
+    report.maps += 1
+    yield from _check_map(map_, plan, report)
 
 
 def _check_map(map_: Map, plan: Plan, report: Report) -> Iterator[Fault]:
@@ -109,12 +135,17 @@ def _check_map(map_: Map, plan: Plan, report: Report) -> Iterator[Fault]:
         carried = sum(frames.try_raw(message, row, raw) for raw in _raws(row))
         if not carried:
             what = f"no raw value of {row.row.message} gives a value"
-            yield Fault(str(map_.file), f"signals.{row.signal.path}", what)
+            yield _of_row(map_, row.signal.path, what)
         report.round_trips += carried
     for answer, row in ((a, row) for a in plan.answers for row in a.rows):
         report.round_trips += together.try_answer(answer, row)
     for frames in tried:
-        yield from (Fault(str(map_.file), f"signals.{path}", what) for path, what in frames.faults())
+        yield from (_of_row(map_, path, what) for path, what in frames.faults())
+
+
+def _of_row(map_: Map, path: str, what: str) -> Fault:
+    key = f"signals.{path}"
+    return Fault(str(map_.said_in.get(key, map_.file)), key, what)
 
 
 class _TestFrames:
@@ -136,11 +167,13 @@ class _TestFrames:
         try:
             again = raw_of(row, value)
         except ValueRefused as e:
-            self.wrong.append((row.signal.path, f"raw {raw} decodes to {value!r}, which cannot be encoded: {e}"))
+            self.wrong.append((row.signal.path, f"raw {raw} decodes to {clipped(value)}, which cannot be encoded: {e}"))
             return True
         back = self._value(row, self._send(message, row, again))
         if back != value:
-            self.wrong.append((row.signal.path, f"{value!r} goes out as raw {again} and comes back as {back!r}"))
+            self.wrong.append(
+                (row.signal.path, f"{clipped(value)} goes out as raw {again} and comes back as {clipped(back)}")
+            )
         return True
 
     def try_answer(self, answer: PlanMessage, row: PlanRow) -> bool:
