@@ -73,7 +73,7 @@ def seal(kind: str, body: Mapping[str, Any], subjects: Mapping[str, str], pem: b
 
 
 def verify(content: bytes, pem: bytes | None = None) -> tuple[Evidence, list[str]]:
-    """The evidence in a file and, in words, what does not hold of it; with `pem`, the public key that must have signed it.
+    """The evidence in a file and, in words, what does not hold of it; `pem`: the public key that must have signed it.
 
     Raises EvidenceError for what is no evidence file, InputError for what is no ed25519 public key.
     """

@@ -1,0 +1,181 @@
+"""What a recording says of the messages and signals of a map, one by one: lengths, periods, counters, checksums, ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from renkei.can.frame_engine import Counts
+from renkei.can.plan import Plan, PlanMessage
+from renkei.can.tally import Distances
+from renkei.flows.prove_physics import Level
+from renkei.samples import Column, Quality
+from renkei.vocabulary import Signal
+
+_FEWEST = 20
+"""Frames, below which a message says nothing about its checksum, counter and length."""
+
+_GOOD_CHECKSUMS, _BAD_CHECKSUMS = 0.98, 0.80
+"""Shares that hold. By chance 1 in 16 or 1 in 256 hold; between the two the recording itself may be damaged."""
+
+_PERIOD = 0.7, 1.45
+"""Of the stated period: half or double is another period."""
+
+_GAP_PERIODS = 10
+_MOST_OUT_OF_RANGE = 0.1
+_FEWEST_MESSAGES, _MOST_ODD_PERIODS = 4, 0.25
+
+
+class Check(NamedTuple):
+    """One thing that was looked at. `what` says it in words; `strong` ones alone can carry a verdict."""
+
+    check: str
+    level: Level
+    measured: str
+    expected: str
+    what: str
+    strong: bool = False
+
+
+@dataclass(slots=True)
+class Values:
+    """What came of one signal: samples, those that are not available or cannot be true, and its extremes."""
+
+    samples: int = 0
+    not_available: int = 0
+    invalid: int = 0
+    low: float = np.inf
+    high: float = -np.inf
+
+    def add(self, column: Column) -> None:
+        n, ok = len(column.quality), column.quality == Quality.OK
+        good = int(np.count_nonzero(ok))
+        invalid = int(np.count_nonzero(column.quality == Quality.INVALID)) if good < n else 0
+        self.samples += n
+        self.invalid += invalid
+        self.not_available += n - good - invalid
+        if good:
+            values = column.value if good == n else column.value[ok]
+            self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
+
+
+def of_message(m: PlanMessage, counts: Counts, distances: Distances) -> Iterator[Check]:
+    """Whether a message came, as long as it should be, as often, and whole."""
+    name = f"{m.bus}.{m.name}"
+    came = counts.decoded + counts.short
+    cycle_ms = m.cycle_ns / 1e6
+    expected = f"every {cycle_ms:g} ms" if cycle_ms else "now and then"
+    text = f"{came:,} frames" if came else "never"
+    yield Check(f"came {name}", "note" if came else "unknown", text, expected, f"identifier {_id(m.id)}")
+    if not came:
+        return
+    yield from _length(m, name, counts, came)
+    if counts.decoded < 2:
+        return
+    yield from _period(name, cycle_ms, distances)
+    yield from _checksum(m, name, counts)
+    yield from _counter(m, name, counts)
+
+
+def _length(m: PlanMessage, name: str, counts: Counts, came: int) -> Iterator[Check]:
+    if not counts.short:
+        return
+    level: Level = "refutes" if counts.short > came / 2 and came >= _FEWEST else "note"
+    yield Check(
+        f"length {name}", level, f"{counts.short:,} of {came:,} frames shorter", f"{m.length} bytes or more",
+        "length of the frames", True,
+    )  # fmt: skip
+
+
+def _period(name: str, cycle_ms: float, d: Distances) -> Iterator[Check]:
+    if not cycle_ms or d.frames < _FEWEST:
+        return
+    median_ms = d.median_ns / 1e6
+    fits = _PERIOD[0] * cycle_ms <= median_ms <= _PERIOD[1] * cycle_ms
+    yield Check(
+        f"period {name}", "supports" if fits else "note", f"{median_ms:.3g} ms", f"{cycle_ms:g} ms",
+        "median distance between two frames",
+    )  # fmt: skip
+    if d.largest_ns / 1e6 > _GAP_PERIODS * max(cycle_ms, median_ms):
+        yield Check(
+            f"timeout {name}", "note", f"silent for {d.largest_ns / 1e9:.3g} s",
+            f"at most {_GAP_PERIODS * cycle_ms / 1e3:g} s", "longest silence",
+        )  # fmt: skip
+
+
+def _checksum(m: PlanMessage, name: str, counts: Counts) -> Iterator[Check]:
+    if m.checksum is None:
+        return
+    share = 1 - counts.bad_checksum / counts.decoded
+    level: Level = "note"
+    if counts.decoded < _FEWEST:
+        level = "unknown"
+    elif share >= _GOOD_CHECKSUMS:
+        level = "supports"
+    elif share < _BAD_CHECKSUMS:
+        level = "refutes"
+    measured = f"{counts.bad_checksum:,} of {counts.decoded:,} frames fail"
+    yield Check(f"checksum {name}", level, measured, "none fails", m.checksum, True)
+
+
+def _counter(m: PlanMessage, name: str, counts: Counts) -> Iterator[Check]:
+    good = counts.decoded - counts.bad_checksum
+    if m.counter is None or good == 0:
+        return
+    repeated, lost = counts.repeated / good, counts.lost / good
+    level: Level = "note"
+    if good < _FEWEST:
+        level = "unknown"
+    elif repeated > 0.95:
+        level = "refutes"
+    elif repeated < 0.1 and lost < 0.1:
+        level = "supports"
+    measured = f"{counts.repeated:,} of {good:,} stand still, {counts.lost:,} steps skipped"
+    yield Check(f"counter {name}", level, measured, "one more each frame", "the message's counter", True)
+
+
+def of_signal(signal: Signal, values: Values, failed: int) -> Iterator[Check]:
+    """Whether the values of a signal can be true; `failed`: samples that are invalid only by their frame's checksum."""
+    outside = max(values.invalid - failed, 0)
+    good = max(values.samples - failed, 0)
+    if outside and good >= _FEWEST:
+        level: Level = "refutes" if outside > _MOST_OUT_OF_RANGE * good else "note"
+        yield Check(
+            f"range {signal.path}", level, f"{outside:,} of {good:,} values cannot be true", "none", "range in VSS", True
+        )
+    if values.not_available:
+        share = values.not_available / values.samples
+        yield Check(
+            f"available {signal.path}", "note", f"{share:.1%} of {values.samples:,} not available", "a value", "",
+        )  # fmt: skip
+    ok = values.samples - values.not_available - values.invalid
+    if ok >= _FEWEST and values.low == values.high:
+        yield Check(f"changes {signal.path}", "note", f"{ok:,} times the same value", "changes at times", "")
+
+
+def never(plan: Plan, came: Iterable[str], heard: set[tuple[str, str]]) -> Iterator[Check]:
+    """Signals of which nothing came, and whether their message did."""
+    known = set(came)
+    for path in sorted({row.signal.path for row in plan.rows} - known):
+        messages = sorted({f"{r.row.bus}.{r.row.message}" for r in plan.rows if r.signal.path == path})
+        there = any((r.row.bus, r.row.message) in heard for r in plan.rows if r.signal.path == path)
+        why = "its message came, its conditions never held" if there else "its message never came"
+        yield Check(f"came {path}", "unknown", why, "from " + ", ".join(messages), "")
+
+
+def of_bus(bus: str, checks: Iterable[Check]) -> Iterator[Check]:
+    """Whether the periods of the messages of a bus are those stated, taken together."""
+    judged = [c for c in checks if c.check.startswith(f"period {bus}.")]
+    odd = sum(c.level == "note" for c in judged)
+    if len(judged) < _FEWEST_MESSAGES:
+        return
+    fits = odd <= _MOST_ODD_PERIODS * len(judged)
+    measured = f"{len(judged) - odd} of {len(judged)} messages at their period"
+    yield Check(f"periods {bus}", "supports" if fits else "note", measured, "nearly all", "messages of a bus", True)
+
+
+def _id(id_: int) -> str:
+    return f"0x{id_ & 0x7FFFFFFF:X}"
