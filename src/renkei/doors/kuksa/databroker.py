@@ -13,12 +13,12 @@ import grpc
 
 from renkei.broker import Changes, Datapoint, Watcher
 from renkei.doors.kuksa import databroker_wire as wire
-from renkei.doors.kuksa.actuating import Caller, Target, caller, command
-from renkei.doors.kuksa.calls import INVALID, House, StatusError, Stream, parse, refusing, stream, unary
+from renkei.doors.kuksa.actuating import Caller, Target, command
+from renkei.doors.kuksa.calls import INVALID, House, StatusError, Stream, bounded, parse, refusing, stream, unary
 from renkei.doors.kuksa.databroker_schema import DATA_TYPES, POINT_FIELDS, SDV
 from renkei.doors.kuksa.query import Query
 from renkei.doors.kuksa.values import source_time_ns, status_of
-from renkei.doors.kuksa.wire import repeated
+from renkei.doors.kuksa.wire import field
 from renkei.errors import InputError, NotActuator, TooLate, UnknownName
 from renkei.vocabulary import Signal
 
@@ -49,7 +49,8 @@ def collector_handlers(house: House, vehicle: str) -> dict[str, Any]:
 def _get(house: House, vehicle: str, request: Any) -> bytes:
     if not request.datapoints:
         raise StatusError(INVALID, "No datapoints requested")
-    return b"".join([wire.entry(name, _latest(house, vehicle, name)) for name in dict.fromkeys(request.datapoints)])
+    house.count(request.datapoints)
+    return bounded(wire.entry(name, _latest(house, vehicle, name)) for name in dict.fromkeys(request.datapoints))
 
 
 def _latest(house: House, vehicle: str, name: str) -> bytes:
@@ -61,9 +62,10 @@ def _latest(house: House, vehicle: str, name: str) -> bytes:
 
 def _metadata(house: House, _vehicle: str, request: Any) -> bytes:
     """Of all signals when none is named; a name that is not known gives nothing."""
+    house.count(request.names)
     named = [house.vocabulary.get(name) for name in dict.fromkeys(request.names)]
     signals = [s for s in named if s] if request.names else house.vocabulary.signals
-    return repeated(1, [wire.metadata(s) for s in signals])
+    return bounded(field(1, wire.metadata(s)) for s in signals)
 
 
 # Targets
@@ -71,6 +73,7 @@ def _metadata(house: House, _vehicle: str, request: Any) -> bytes:
 
 def _set(house: House, asking: Caller, request: Any) -> bytes:
     """All targets are handed over or none: where one is refused, the others end as INTERNAL_ERROR."""
+    house.count(request.datapoints)
     targets: dict[str, Target] = {}
     errors: dict[str, int] = {}
     for name, point in request.datapoints.items():
@@ -147,6 +150,7 @@ class _Rows:
 
 def _register(house: House, _vehicle: str, request: Any) -> bytes:
     """Ids of signals of the vocabulary, whose datatypes must travel alike; raises StatusError at the first other."""
+    house.count(request.list)
     results = {}
     for asked in request.list:
         try:
@@ -175,17 +179,19 @@ def _stream_datapoints(house: House, default: str) -> Any:
 
     async def call(requests: Any, context: Any) -> None:
         async with refusing(context):
-            vehicle = caller(house, default, context).vehicle
-            async for raw in requests:
-                points = parse(SDV.StreamDatapointsRequest, raw).datapoints
-                if errors := _store(house, vehicle, points):
-                    await context.write(SDV.StreamDatapointsReply(errors=errors).SerializeToString())
+            vehicle = house.vehicle(default, context.invocation_metadata())
+            with house.one_more_stream(context.peer()):
+                async for raw in requests:
+                    points = parse(SDV.StreamDatapointsRequest, raw).datapoints
+                    if errors := _store(house, vehicle, points):
+                        await context.write(SDV.StreamDatapointsReply(errors=errors).SerializeToString())
 
     return grpc.stream_stream_rpc_method_handler(call)
 
 
 def _store(house: House, vehicle: str, points: Mapping[int, Any]) -> dict[int, int]:
     """Good values are stored beside bad ones; a DatapointError by id for what was refused."""
+    house.count(points)
     errors: dict[int, int] = {}
     updates = []
     for index, point in points.items():

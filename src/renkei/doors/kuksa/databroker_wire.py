@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from renkei.broker import Datapoint
-from renkei.doors.kuksa.calls import House
+from renkei.doors.kuksa.calls import House, bounded
 from renkei.doors.kuksa.databroker_schema import ALLOWED_FIELDS, DATA_TYPES, POINT_FIELDS, SDV
 from renkei.doors.kuksa.query import Cell
 from renkei.doors.kuksa.schema import SCALARS
@@ -30,8 +30,8 @@ def datapoint(house: House, index: int, point: Datapoint) -> bytes:
 
 
 def row(cells: Iterable[Cell]) -> bytes:
-    """A SubscribeReply."""
-    return b"".join([entry(cell.name, _cell(cell)) for cell in cells])
+    """A SubscribeReply; raises StatusError for one that is too long."""
+    return bounded(entry(cell.name, _cell(cell)) for cell in cells)
 
 
 def _cell(cell: Cell) -> bytes:
