@@ -3,14 +3,15 @@
 import json
 import math
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from renkei.errors import InputError, UnknownName, ValueRefused, VocabularyError
-from renkei.vocabulary import DATATYPES, FLOAT32_MAX, INTEGERS, Signal, Vocabulary, builtin, load, overlay
+from renkei.vocabulary import DATATYPES, FLOAT32_MAX, INTEGERS, KINDS, Signal, Vocabulary, builtin, load, overlay
 
 VSS = Path(__file__).resolve().parents[2] / "shared/data/vss"
 FACTS = ("kind", "datatype", "unit", "minimum", "maximum", "allowed", "default", "pattern")
@@ -335,6 +336,11 @@ DEEP: dict = dict(SPEED)
 for _ in range(50):
     DEEP = {"type": "branch", "children": {"A": DEEP}}
 
+ENDLESS: dict = {"type": "branch", "children": {}}
+for _ in range(9):
+    ENDLESS = {"type": "branch", "instances": "Row[1,100]", "children": {"A": ENDLESS}}
+ENDLESS = {"Vehicle": ENDLESS}
+
 WRONG = {
     "not JSON": ("Vehicle:\n  type: branch\n", "not a VSS tree in JSON: Expecting value"),
     "empty": ("", "not a VSS tree in JSON: Expecting value"),
@@ -353,11 +359,39 @@ WRONG = {
     "no datatype": (tree({"S": {"type": "sensor"}}), "Vehicle.S: datatype: expected one of boolean, double, "),
     "another datatype": (tree({"S": SPEED | {"datatype": "int128"}}), "datatype: expected one of"),
     "a datatype that is a list": (tree({"S": SPEED | {"datatype": ["float"]}}), "got ['float']"),
-    "a minimum in words": (tree({"S": SPEED | {"min": "0"}}), "Vehicle.S: min: expected a number, got '0'"),
-    "a maximum that is true": (tree({"S": SPEED | {"max": True}}), "Vehicle.S: max: expected a number, got True"),
-    "a minimum that is NaN": (tree({"S": SPEED | {"min": math.nan}}), "Vehicle.S: min: expected a number, got nan"),
+    "a minimum in words": (tree({"S": SPEED | {"min": "0"}}), "min: expected a number of at most 1.8e308, got '0'"),
+    "a maximum that is true": (tree({"S": SPEED | {"max": True}}), "max: expected a number of at most 1.8e308"),
+    "a minimum that is NaN": (tree({"S": SPEED | {"min": math.nan}}), "min: expected a number of at most 1.8e308"),
     "a unit that is a number": (tree({"S": SPEED | {"unit": 5}}), "Vehicle.S: unit: expected a text, got 5"),
     "a pattern that is none": (tree({"S": SPEED | {"pattern": "("}}), "pattern: expected a regular expression"),
+    "a maximum of 400 digits": (tree({"S": SPEED | {"max": 10**400}}), "Vehicle.S: max: expected a number of at most"),
+    "a maximum of 5000 digits": (
+        '{"Vehicle": {"type": "branch", "children": {"S": {"max": %s}}}}' % ("9" * 5000), "not a VSS tree in JSON",
+    ),
+    "a minimum above the maximum": (tree({"S": SPEED | {"min": 2, "max": 1}}), "min: expected at most the maximum, 1"),
+    "half a character in a unit": (tree({"S": SPEED | {"unit": "\ud800"}}), "unit: expected a text, got '\\ud800'"),
+    "half a character in a description": (tree({"S": SPEED | {"description": "\udfff"}}), "description: expected a"),
+    "half a character in a name": (tree({"\ud800": SPEED}), "expected a name of letters, digits and _"),
+    "half a character in a key": (tree({"\ud800": 5}), "\\ud800: expected an object, got 5"),
+    "half a character in a default": (tree({"S": SPEED | {"default": ["\ud800"]}}), "default: expected a value"),
+    "a default without end": (tree({"S": SPEED | {"default": math.inf}}), "default: expected a value"),
+    "texts allowed for a number": (tree({"S": SPEED | {"allowed": ["ON"]}}), "allowed: expected values of datatype fl"),
+    "numbers allowed for a text": (
+        tree({"S": SPEED | {"datatype": "string[]", "allowed": ["ON", 1]}}),
+        "allowed: expected values of datatype string, got 1",
+    ),
+    "allowed that is too wide": (
+        tree({"S": SPEED | {"datatype": "uint8", "allowed": [256]}}), "allowed: expected values of datatype uint8",
+    ),
+    "a pattern that later versions may read otherwise": (tree({"S": SPEED | {"pattern": "[[a]"}}), "pattern: expected"),
+    "a long name": (tree({"S" * 2000: SPEED}), "expected a path of at most 1,000 characters"),
+    "two leaves that case tells apart": (
+        tree({"Speed": SPEED, "speed": SPEED}), "Vehicle.speed differs from Vehicle.Speed in case only",
+    ),
+    "more leaves than a car has": (
+        tree({f"S{n}": SPEED for n in range(30)}, instances="Row[1,8000]"), "more than 100,000 branches and leaves",
+    ),
+    "branches without end": (ENDLESS, "more than 100,000 branches and leaves"),
     "allowed as a text": (tree({"S": SPEED | {"allowed": "ON"}}), "allowed: expected a list of values, got 'ON'"),
     "allowed lists in lists": (tree({"S": SPEED | {"allowed": [[1]]}}), "allowed: expected a list of values"),
     "a default that is an object": (tree({"S": SPEED | {"default": {}}}), "default: expected a value or a list"),
@@ -370,7 +404,7 @@ WRONG = {
     "a star in a name": (tree({"*": SPEED}), "expected a name of letters, digits and _"),
     "a leaf that comes twice": (
         '{"Vehicle": {"type": "branch", "children": {"S": %s, "S": %s}}}' % ((json.dumps(SPEED),) * 2),
-        "S is defined twice",
+        "'S' is defined twice",
     ),
     "a leaf that instances make twice": (
         tree({"A": {"type": "branch", "instances": ["L", "L"], "children": {"S": SPEED}}}),
@@ -399,3 +433,56 @@ def test_no_file_and_no_text(tmp_path):
     (tmp_path / "binary.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(VocabularyError, match="not a VSS tree in JSON"):
         load(tmp_path / "binary.json")
+
+
+NAMES = st.sampled_from(["A", "a", "B.C", "*", "", "\ud800", "Ä"]) | st.text(max_size=3)
+NUMBERS = st.integers(-5, 5) | st.floats() | st.just(10**400) | st.just(-(10**400))
+ODD = st.none() | st.booleans() | NUMBERS | st.text(max_size=3) | st.sampled_from(["\ud800", "(", "Row[1,2]", "[[a]"])
+SAID = st.fixed_dictionaries(
+    {"type": st.sampled_from(KINDS) | ODD, "datatype": st.sampled_from(sorted(DATATYPES)) | ODD},
+    optional={
+        **dict.fromkeys(("min", "max"), NUMBERS | ODD),
+        **dict.fromkeys(("allowed", "default"), st.lists(NUMBERS | ODD, max_size=3) | ODD),
+        **dict.fromkeys(("unit", "pattern", "description", "instances"), ODD),
+    },
+)
+TREES = st.recursive(
+    SAID | ODD,
+    lambda below: st.fixed_dictionaries(
+        {"type": st.just("branch"), "children": st.dictionaries(NAMES, below, max_size=3) | ODD},
+        optional={"instances": st.lists(st.sampled_from(["L", "L", "Row[1,2]", "R[3,1]"]) | ODD, max_size=3) | ODD},
+    ),
+    max_leaves=6,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(NAMES, TREES, max_size=2) | TREES, ODD)
+def test_whatever_a_tree_holds_it_is_read_or_refused_in_one_line(tmp_path, content, value):
+    told = ""
+    read: Vocabulary | tuple[()] = ()
+    try:
+        read = load(write(tmp_path, json.dumps(content)))
+    except VocabularyError as e:
+        told = str(e)
+    for signal in read:
+        told += f"{signal.path}{signal.unit}{signal.description}{signal.default}{signal.allowed}".replace("\n", "")
+        with suppress(ValueRefused):
+            signal.wire([value] if signal.is_array else value)
+    assert told.encode()
+    assert "\n" not in told
+
+
+def test_the_overlay_gives_way_to_what_a_tree_has_in_its_place(tmp_path):
+    leaf, branch = SPEED, {"type": "branch", "children": {"Inner": SPEED}}
+    read = load(write(tmp_path, tree({"Chassis": leaf, "SpeedDisplayed": branch, "powertrain": leaf})))
+    places = ("vehicle.chassis", "vehicle.power", "vehicle.speed")
+    assert [s.path for s in read if s.path.lower().startswith(places)] == [
+        "Vehicle.Chassis", "Vehicle.SpeedDisplayed.Inner", "Vehicle.powertrain",
+    ]  # fmt: skip
+
+
+def test_a_file_may_begin_with_a_mark_of_byte_order(tmp_path):
+    file = write(tmp_path, tree({"Speed": SPEED}))
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert "Vehicle.Speed" in load(file)
