@@ -4,9 +4,14 @@ The environment is kept in the user's cache, so that it is made once.
 """
 
 import fcntl
+import json
+import os
+import queue
 import subprocess
 import sys
+import threading
 from functools import cache
+from pathlib import Path
 
 import platformdirs
 import pytest
@@ -50,3 +55,63 @@ def run_in_velocitas(script, *arguments, **options):
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, **options)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+class VelocitasApp:
+    """The app of velocitas_app.py on a port, in a process of its own; to be used in a `with`."""
+
+    def __init__(self, port):
+        self._port = port
+        self._heard = queue.SimpleQueue()
+        self._kept = []
+
+    def __enter__(self):
+        address = f"grpc://127.0.0.1:{self._port}"
+        self._process = subprocess.Popen(
+            [velocitas_python(), Path(__file__).with_name("velocitas_app.py")],
+            env=os.environ | {"SDV_VEHICLEDATABROKER_ADDRESS": address, "no_proxy": "127.0.0.1"},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        self._threads = [
+            threading.Thread(target=self._read, daemon=True),
+            threading.Thread(target=lambda: self._said.append(self._process.stderr.read()), daemon=True),
+        ]
+        self._said = []
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        if self._process.poll() is None:
+            self._process.stdin.write("quit\n")
+            self._process.stdin.flush()
+        try:
+            self._process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            raise
+        finally:
+            self._process.stdin.close()
+
+    def _read(self):
+        for line in self._process.stdout:
+            self._heard.put(json.loads(line))
+        self._heard.put(None)
+
+    def hear(self, key):
+        """The next thing told that has this key; what is told of others in between is kept for them."""
+        for place, said in enumerate(self._kept):
+            if key in said:
+                return self._kept.pop(place)
+        while True:
+            said = self._heard.get(timeout=PATIENCE_S)
+            assert said is not None, "".join(self._said)
+            if key in said:
+                return said
+            self._kept.append(said)
+
+    def do(self, command, key):
+        """What the app tells under a key after a command."""
+        self._process.stdin.write(command + "\n")
+        self._process.stdin.flush()
+        return self.hear(key)
