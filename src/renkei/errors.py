@@ -3,6 +3,7 @@
 RenkeiError
 ├── InputError            what the user gave is wrong: exit 2
 │   ├── UnknownName       no such vehicle, maker, signal, ...; carries the nearest known name
+│   ├── NoMap             a car of the catalogue without a CAN map: it has facts, no frames
 │   ├── CatalogueError    a catalogue file breaks its rules: file, key, expected, got
 │   ├── VocabularyError   a VSS file cannot be read
 │   ├── DbcError          a DBC file cannot be read at all
@@ -11,7 +12,9 @@ RenkeiError
 │   ├── Claimed           another one has the exclusive right to a signal
 │   ├── NotActuator       a target for a sensor or an attribute
 │   ├── NoCarrier         nobody carries out what an actuator is asked to do
+│   ├── Held              a client with a higher priority holds the actuator
 │   ├── TooLate           the deadline of an actuation has passed
+│   ├── SimulationError   a cycle, part or car that physics does not admit: what, key, expected, got
 │   ├── OutputError       the result cannot be written
 │   └── DoorError         a port in use, a server that does not answer
 └── CannotTell            the question is fair and the answer is not known: exit 3
@@ -84,6 +87,14 @@ class UnknownName(InputError):
         if self.near:
             text += f"; did you mean '{self.near}'?"
         super().__init__(text + (f" {hint}" if hint else ""))
+
+
+class NoMap(InputError):
+    """The catalogue has facts of this car and no CAN map: its frames are not known."""
+
+    def __init__(self, vehicle: str) -> None:
+        self.vehicle = vehicle
+        super().__init__(f"{vehicle} has no CAN map in this catalogue: it can be driven as a virtual car, not decoded")
 
 
 class CatalogueError(InputError):
@@ -165,8 +176,24 @@ class NoCarrier(InputError):
         super().__init__(f"no provider carries out actuations of {path}")
 
 
+class Held(InputError):
+    """A client with a higher priority than that of the one who asks has set the actuator at `path` a moment ago."""
+
+    def __init__(self, path: str, held_with: int, asked_with: int) -> None:
+        self.path = path
+        super().__init__(f"{path} is held by a client with priority {held_with}, asked with priority {asked_with}")
+
+
 class TooLate(InputError):
     """The deadline of an actuation had passed when it was asked for."""
+
+
+class SimulationError(InputError):
+    """A cycle, part or car that cannot be simulated, because of its `key`."""
+
+    def __init__(self, what: str, key: str, *, expected: str, got: object) -> None:
+        self.what, self.key, self.expected, self.got = what, key, expected, got
+        super().__init__(f"{what}: {key}: expected {expected}, got {got}")
 
 
 class OutputError(InputError):
