@@ -14,9 +14,22 @@ from pathlib import Path
 from typing import Any
 
 from renkei.errors import CatalogueError, Mistakes, UnknownName, nearest
-from renkei.maker_files import MakerFile, MapFile, VehicleFile, read_file
+from renkei.facts import Fact
+from renkei.maker_files import MakerFile, MapFile, read_file
 from renkei.map_rows import bus_and_name, known_sources, row_of, uds_answer
-from renkei.vehicle import Bus, Fact, Maker, Map, MessageRule, Row, Source, UdsAnswer, Vehicle
+from renkei.part_files import AssumptionsFile, CarFile, PartFile, StandardFile
+from renkei.part_reading import (
+    assumptions_of,
+    facts_of,
+    full_id,
+    over,
+    requires_of,
+    slots_of,
+    standard_of,
+    talk_of,
+)
+from renkei.parts import Assumption, Part, Standard, Talk
+from renkei.vehicle import Bus, Maker, Map, MessageRule, Row, Source, UdsAnswer, Vehicle
 
 _ID = re.compile(r"[a-z0-9][\w.-]*", re.ASCII | re.IGNORECASE)
 """Of a maker, vehicle or map: it is typed in a shell, and stands in addresses and in metadata of gRPC."""
@@ -65,6 +78,37 @@ class Catalogue:
         """Names of a maker's maps."""
         return tuple(sorted(self._names(maker, "maps")))
 
+    @cached_property
+    def parts(self) -> tuple[str, ...]:
+        """Ids of all parts, `maker/part`, sorted."""
+        return tuple(sorted(f"{m}/{p}" for m in self.makers for p in self._part_files(m)))
+
+    def part(self, part: str) -> Part:
+        """The part with that id; raises UnknownName."""
+        if part not in self.parts:
+            raise UnknownName("part", part, self.parts, "('renkei list parts' shows all)")
+        return self._once("part", part, lambda: self._read_part(part))  # type: ignore[no-any-return]
+
+    @cached_property
+    def standards(self) -> tuple[str, ...]:
+        """Ids of all standards, sorted."""
+        return tuple(sorted({f.stem for folder in self.folders for f in (folder / "standards").glob("*.toml")}))
+
+    def standard(self, standard: str) -> Standard:
+        """The standard with that id; raises UnknownName."""
+        if standard not in self.standards:
+            raise UnknownName("standard", standard, self.standards, "('renkei list standards' shows all)")
+        return self._once("standard", standard, lambda: self._read_standard(standard))  # type: ignore[no-any-return]
+
+    @cached_property
+    def assumptions(self) -> Mapping[str, Assumption]:
+        """What a simulation takes where a fact is unknown, by key; private folders add to it and replace."""
+        found: dict[str, Assumption] = {}
+        for folder in self.folders:
+            if (file := folder / "assumptions.toml").is_file():
+                found |= assumptions_of(file, read_file(file, AssumptionsFile))
+        return found
+
     def private_files(self) -> Iterator[Path]:
         """Every file of the private folders, sorted."""
         for folder in self.private:
@@ -106,7 +150,7 @@ class Catalogue:
         file = self._required(maker_id, "vehicles", name)
         if id_ in below:
             raise CatalogueError(file, "like", expected="no circle", got=" -> ".join([*below, id_]))
-        maker, read, mistakes = self.maker(maker_id), read_file(file, VehicleFile), Mistakes()
+        maker, read, mistakes = self.maker(maker_id), read_file(file, CarFile), Mistakes()
         like = None
         if read.like:
             _known(file, "like", read.like, self._names(maker_id, "vehicles"))
@@ -114,7 +158,7 @@ class Catalogue:
         for path, fact in read.attributes.items():
             with mistakes.gathered():
                 known_sources(file, f"attributes.{path}.source", fact.source, maker.sources)
-        attributes = {p: Fact(f.value, tuple(f.source), f.confidence) for p, f in read.attributes.items()}
+        attributes = {p: Fact(f.value, tuple(f.source), f.confidence, None, f.note) for p, f in read.attributes.items()}
         fields: dict[str, Any] = {}
         for key in ("name", "years", "powertrain"):
             fields[key] = getattr(read, key) or (getattr(like, key) if like else None)
@@ -124,14 +168,68 @@ class Catalogue:
         with mistakes.gathered():
             if read.map:
                 _known(file, "map", read.map, self._names(maker_id, "maps"))
-                fields["map"] = self.map(maker_id, read.map)
-            elif like is None:
-                raise CatalogueError(file, "map", expected="the name of a map", got=None)
+                fields["known_map"] = self.map(maker_id, read.map)
+            elif like is None and not read.facts:
+                raise CatalogueError(file, "map", expected="the name of a map, or facts of a car without one", got=None)
             else:
-                fields["map"] = like.map
+                fields["known_map"] = like.known_map if like else None
+        with mistakes.gathered():
+            facts = facts_of(file, "facts", read.facts, "vehicle", maker.sources)
+            fields["facts"] = (dict(like.facts) if like else {}) | facts
+        with mistakes.gathered():
+            fields["slots"] = slots_of(file, maker_id, read.slots, like.slots if like else {}, maker.sources)
         mistakes.tell()
         inherited = dict(like.attributes) if like else {}
         return Vehicle(id_, maker=maker, attributes=inherited | attributes, **fields)
+
+    def _part_files(self, maker: str) -> dict[str, Path]:
+        """The topmost file of each part of a maker; folders below parts/ only keep order."""
+        found: dict[str, Path] = {}
+        for folder in self.folders:
+            own: dict[str, Path] = {}
+            for file in sorted((folder / "makers" / maker / "parts").rglob("*.toml")):
+                if file.stem in own:
+                    raise CatalogueError(file, "(name)", expected="a name of its own", got=f"that of {own[file.stem]}")
+                own[file.stem] = file
+            found |= own
+        return found
+
+    def _read_part(self, id_: str, below: tuple[str, ...] = ()) -> Part:
+        maker_id, name = id_.split("/", 1)
+        file, maker, mistakes = self._part_files(maker_id)[name], self.maker(maker_id), Mistakes()
+        _judge_id(file, name)
+        if id_ in below:
+            raise CatalogueError(file, "like", expected="no circle", got=" -> ".join([*below, id_]))
+        read = read_file(file, PartFile)
+        like = None
+        if read.like:
+            _known(file, "like", read.like, self._part_files(maker_id))
+            like = self._read_part(f"{maker_id}/{read.like}", (*below, id_))
+        kind = read.kind or (like.kind if like else None)
+        if kind is None:
+            raise CatalogueError(file, "kind", expected="the kind of part", got=None)
+        made: dict[str, Any] = {"messages": like.messages if like else Talk()}
+        with mistakes.gathered():
+            facts = facts_of(file, "facts", read.facts, kind, maker.sources)
+            made["facts"] = (dict(like.facts) if like else {}) | facts
+        with mistakes.gathered():
+            made["requires"] = over(like.requires if like else (), requires_of(file, read.requires, maker.sources))
+        with mistakes.gathered():
+            if read.messages:
+                made["messages"] = talk_of(file, "messages", read.messages, maker.sources)
+        with mistakes.gathered():
+            made["slots"] = slots_of(file, maker_id, read.slots, like.slots if like else {}, maker.sources)
+        inside: dict[str, str] = {k: full_id(maker_id, p) for k, p in read.made_of.items()}
+        for inner_kind, inner in inside.items():
+            with mistakes.gathered():
+                _known(file, f"made_of.{inner_kind}", inner, self.parts)
+        mistakes.tell()
+        inside = (dict(like.made_of) if like else {}) | inside
+        return Part(id_, kind, read.name, maker_id, file, made_of=inside, note=read.note, **made)
+
+    def _read_standard(self, name: str) -> Standard:
+        file = next(f for d in reversed(self.folders) if (f := d / "standards" / f"{name}.toml").is_file())
+        return standard_of(file, read_file(file, StandardFile))
 
     def _read_map(self, maker_id: str, name: str, below: tuple[str, ...] = ()) -> Map:
         file = self._required(maker_id, "maps", name)

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from renkei.errors import NoMap
+from renkei.facts import Fact
+from renkei.parts import Slot
 from renkei.vocabulary import Value
 
 Ranges = tuple[tuple[int, int], ...]
@@ -17,14 +20,6 @@ class Source(NamedTuple):
     title: str
     where: str
     licence: str
-
-
-class Fact(NamedTuple):
-    """A value that does not change, with where it comes from."""
-
-    value: Value
-    source: tuple[str, ...]
-    confidence: str
 
 
 class Bus(NamedTuple):
@@ -134,12 +129,25 @@ class Maker:
 
 @dataclass(frozen=True, slots=True)
 class Vehicle:
-    """`attributes`: what is fixed in this car, by VSS path, in the unit of the Signal."""
+    """`attributes`: what is fixed in this car, by VSS path, in the unit of the Signal.
+
+    `facts`: its body, by key (docs/parts.md). `slots`: places for parts, by name. `known_map` None: nobody has mapped
+    its buses.
+    """
 
     id: str
     name: str
     maker: Maker
     years: str
     powertrain: str
-    map: Map
+    known_map: Map | None
     attributes: Mapping[str, Fact]
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+    slots: Mapping[str, Slot] = field(default_factory=dict)
+
+    @property
+    def map(self) -> Map:
+        """Raises NoMap for a car whose buses nobody has mapped."""
+        if self.known_map is None:
+            raise NoMap(self.id)
+        return self.known_map

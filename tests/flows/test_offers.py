@@ -26,7 +26,7 @@ def rav4(catalogue):
 
 
 def test_each_signal_is_offered_once_and_they_are_sorted(catalogue):
-    for vehicle in catalogue.vehicles:
+    for vehicle in (v for v in catalogue.vehicles if catalogue.vehicle(v).known_map):
         found, set_aside = offers(catalogue.vehicle(vehicle))
         paths = [offer.signal for offer in found]
         assert paths == sorted(set(paths))

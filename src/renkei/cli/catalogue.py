@@ -29,12 +29,18 @@ def makers(data: say.Data = None, json: say.AsJson = False) -> None:
 
     catalogue = Catalogue(data or [])
     rows = [
-        {"id": m, "name": catalogue.maker(m).name, "vehicles": [v for v in catalogue.vehicles if v.startswith(m + "/")]}
+        {
+            "id": m,
+            "name": catalogue.maker(m).name,
+            "vehicles": [v for v in catalogue.vehicles if v.startswith(m + "/")],
+            "parts": [p for p in catalogue.parts if p.startswith(m + "/")],
+        }
         for m in catalogue.makers
     ]
     if json:
         return say.as_json(rows)
-    say.table(["maker", "name", "vehicles"], [[r["id"], r["name"], len(r["vehicles"])] for r in rows])
+    columns = ["maker", "name", "vehicles", "parts"]
+    say.table(columns, [[r["id"], r["name"], len(r["vehicles"]), len(r["parts"])] for r in rows])
 
 
 @lists.command()
@@ -49,7 +55,7 @@ def vehicles(data: say.Data = None, json: say.AsJson = False) -> None:
     rows = []
     for id_ in catalogue.vehicles:
         v = catalogue.vehicle(id_)
-        signals = len({row.path for row in v.map.rows})
+        signals = len({row.path for row in v.known_map.rows}) if v.known_map else 0
         rows.append({"id": id_, "name": v.name, "years": v.years, "powertrain": v.powertrain, "signals": signals})
     if json:
         return say.as_json(rows)
@@ -89,8 +95,8 @@ def signals(
 
 
 def _of_vocabulary(s: object) -> dict[str, object]:
-    keys = {"path": "path", "type": "kind", "datatype": "datatype", "unit": "unit", "min": "minimum", "max": "maximum",
-            "allowed": "allowed", "default": "default", "description": "description"}  # fmt: skip
+    keys = {"signal": "path", "type": "kind", "datatype": "datatype", "unit": "unit", "min": "minimum",
+            "max": "maximum", "allowed": "allowed", "default": "default", "description": "description"}  # fmt: skip
     return {key: getattr(s, name) for key, name in keys.items()}
 
 

@@ -28,9 +28,10 @@ def check(data: say.Data = None, json: say.AsJson = False) -> None:
         say.as_json(asdict(report) | {"faults": [fault._asdict() for fault in report.faults]})
     else:
         for fault in report.faults:
-            print(": ".join(part for part in fault if part))
+            say.line(": ".join(part for part in fault if part))
         print(
             f"{say.several(report.makers, 'maker')}, {say.several(report.vehicles, 'vehicle')}, "
+            f"{say.several(report.parts, 'part')}, {say.several(report.standards, 'standard')}, "
             f"{say.several(report.maps, 'map')}, {say.several(report.rows, 'row')}, "
             f"{say.several(report.round_trips, 'round trip')}: {say.several(len(report.faults), 'fault')}"
         )

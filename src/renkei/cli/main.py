@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from renkei.cli import ask, bench, catalogue, check, decode, demo, files, say, up
+from renkei.cli import ask, bench, catalogue, check, decode, demo, files, parts, prove, say, up
 from renkei.errors import OutputError, RenkeiError
 
 
@@ -44,7 +45,7 @@ app = typer.Typer(
 )
 
 
-for family in (decode, up, ask, catalogue, check, files, bench, demo):
+for family in (decode, up, ask, catalogue, check, prove, parts, files, bench, demo):
     family.add_to(app)
 
 
@@ -53,6 +54,8 @@ _UsageError: Any = typer.BadParameter.__mro__[1]  # typer exports none of its ot
 
 def main() -> None:
     """Run a command; what is wrong with its input becomes one line on standard error and an exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that does not know a character is no error
     gc.set_threshold(100_000, 20, 20)  # what imports make is never garbage; looking for it takes a fifth of a start
     try:
         sys.exit(app(standalone_mode=False))

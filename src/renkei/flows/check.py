@@ -17,8 +17,10 @@ from renkei.can.plan import Plan, PlanMessage, PlanRow
 from renkei.can.uds import column_of
 from renkei.catalogue import Catalogue
 from renkei.errors import CatalogueError, InputError, RenkeiError, ValueRefused, clipped
+from renkei.flows.check_parts import check_parts, check_slots, check_standards
 from renkei.flows.plans import database, plan_of
 from renkei.flows.unread import is_note, unread
+from renkei.parts import Part
 from renkei.samples import INVALID, Column
 from renkei.vehicle import Map
 from renkei.vocabulary import builtin
@@ -37,6 +39,8 @@ class Fault(NamedTuple):
 class Report:
     makers: int = 0
     vehicles: int = 0
+    parts: int = 0
+    standards: int = 0
     maps: int = 0
     rows: int = 0
     round_trips: int = 0
@@ -52,6 +56,8 @@ def check(catalogue: Catalogue, *, only_private: bool = False) -> Report:
         report.makers += 1
         faults += _check_maker(catalogue, maker, report)
     faults += (Fault(str(file), "", what) for file, what in unread(catalogue))
+    report.standards = len(catalogue.standards)
+    faults += (Fault(*place) for place in check_standards(catalogue))
     report.faults = tuple(dict.fromkeys(faults))
     return report
 
@@ -86,6 +92,11 @@ def _check_maker(catalogue: Catalogue, maker: str, report: Report) -> Iterator[F
         if broken.isdisjoint(file for bus in map_.buses.values() for file in bus.dbc):
             yield from _check_plan(map_, report)
     yield from _check_vehicles(catalogue, maker, report)
+    for found in check_parts(catalogue, maker):
+        if isinstance(found, Part):
+            report.parts += 1
+        else:
+            yield Fault(*found)
 
 
 def _told(e: RenkeiError, file: Path | None) -> list[Fault]:
@@ -104,6 +115,7 @@ def _check_vehicles(catalogue: Catalogue, maker: str, report: Report) -> Iterato
             yield from _told(e, file)
             continue
         report.vehicles += 1
+        yield from (Fault(*place) for place in check_slots(catalogue, maker, file or Path(id_), vehicle.slots))
         for path, fact in vehicle.attributes.items():
             try:
                 if builtin()[path].kind != "attribute":

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from renkei.can.plan import PlanMessage, PlanRow, SetAside
+from renkei.facts import Fact
 from renkei.flows.plans import plan_of
-from renkei.vehicle import Fact, Vehicle
+from renkei.vehicle import Vehicle
 from renkei.vocabulary import Signal, Vocabulary
 
 

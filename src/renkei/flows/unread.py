@@ -10,7 +10,7 @@ from typing import NamedTuple
 from renkei.catalogue import Catalogue
 from renkei.errors import nearest
 
-READ_FOLDERS = {"maps": r"[^/]+\.toml", "vehicles": r"[^/]+\.toml", "can": r"[^/]+"}
+READ_FOLDERS = {"maps": r"[^/]+\.toml", "vehicles": r"[^/]+\.toml", "can": r"[^/]+", "parts": r".+\.toml"}
 """Folders of a maker, and which of the files below each are read."""
 
 _NOTE = re.compile(r"\..*|(readme|licen[cs]e|notice|copying|changelog)(\..*)?|.*\.(md|rst)", re.IGNORECASE)

@@ -1,0 +1,135 @@
+"""renkei list parts, facts, standards; renkei show: what parts and cars are made of, fact by fact."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from renkei.cli import say
+from renkei.cli.catalogue import lists
+
+if TYPE_CHECKING:
+    from renkei.catalogue import Catalogue
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(show)
+
+
+@lists.command()
+def parts(
+    kind: Annotated[str | None, typer.Option(metavar="KIND", help="Only parts of this kind.")] = None,
+    data: say.Data = None,
+    json: say.AsJson = False,
+) -> None:
+    """List the parts: battery cells, modules and packs, motors, inverters, e-axles.
+
+    Example: renkei list parts --kind battery-module
+    """
+    from renkei.catalogue import Catalogue
+    from renkei.errors import UnknownName
+    from renkei.facts import PART_KINDS
+
+    if kind is not None and kind not in PART_KINDS:
+        raise UnknownName("kind of part", kind, PART_KINDS, f"(one of {', '.join(PART_KINDS)})")
+    catalogue = Catalogue(data or [])
+    found = [p for p in map(catalogue.part, catalogue.parts) if kind in (None, p.kind)]
+    if json:
+        return say.as_json([{"id": p.id, "kind": p.kind, "name": p.name, "facts": len(p.facts)} for p in found])
+    say.table(["part", "kind", "name", "facts"], [[p.id, p.kind, p.name, len(p.facts)] for p in found])
+
+
+@lists.command()
+def facts(
+    kind: Annotated[
+        str | None, typer.Option(metavar="KIND", help="Only those of a kind of part, of a slot or of a vehicle.")
+    ] = None,
+    json: say.AsJson = False,
+) -> None:
+    """List the facts that parts, slots and vehicles can state.
+
+    Example: renkei list facts --kind battery-module
+    """
+    from renkei.errors import UnknownName
+    from renkei.facts import KINDS, fact_keys
+
+    if kind is not None and kind not in KINDS:
+        raise UnknownName("kind", kind, KINDS, f"(one of {', '.join(KINDS)})")
+    keys = [key for key in fact_keys().values() if kind is None or kind in key.kinds]
+    if json:
+        return say.as_json([key._asdict() for key in keys])
+    rows = [[k.group, k.name, k.type, k.unit or " ".join(k.choices or k.columns), k.meaning] for k in keys]
+    say.table(["group", "fact", "type", "unit or values", "meaning"], rows)
+
+
+@lists.command()
+def standards(data: say.Data = None, json: say.AsJson = False) -> None:
+    """List the standards that parts and cars can be held to.
+
+    Example: renkei list standards
+    """
+    from renkei.catalogue import Catalogue
+
+    catalogue = Catalogue(data or [])
+    found = [catalogue.standard(s) for s in catalogue.standards]
+    if json:
+        return say.as_json([{"id": s.id, "kind": s.kind, "name": s.name, "clauses": len(s.clauses)} for s in found])
+    say.table(["standard", "for", "name", "clauses"], [[s.id, s.kind, s.name, len(s.clauses)] for s in found])
+
+
+def show(
+    subject: Annotated[str, typer.Argument(metavar="ID", help="A part, a vehicle or a standard of the catalogue.")],
+    data: say.Data = None,
+    json: say.AsJson = False,
+) -> None:
+    """Show a part or a vehicle, fact by fact with source and confidence, and what of its kind is unknown.
+
+    Example: renkei show nissan/leaf-40-pack
+    """
+    from renkei.catalogue import Catalogue
+    from renkei.errors import UnknownName
+    from renkei.flows.show import clause_rows, portrait
+
+    catalogue = Catalogue(data or [])
+    if subject in catalogue.standards:
+        rows = clause_rows(catalogue.standard(subject))
+        return say.as_json(rows) if json else say.table(list(rows[0]), [list(r.values()) for r in rows])
+    if subject not in (*catalogue.parts, *catalogue.vehicles):
+        known = (*catalogue.parts, *catalogue.vehicles, *catalogue.standards)
+        raise UnknownName("part, vehicle or standard", subject, known)
+    shown = portrait(catalogue, subject)
+    if json:
+        return say.as_json(shown)
+    _print(shown, catalogue)
+
+
+def _print(shown: dict[str, Any], catalogue: Catalogue) -> None:
+    print(f"{shown['id']}  {shown['kind']}  {shown['name']}")
+    if shown["note"]:
+        print(shown["note"])
+    rows = [[f["group"], f["fact"], f["text"], f["unit"], f["confidence"], ", ".join(f["source"])]
+            for f in shown["facts"]]  # fmt: skip
+    say.table(["group", "fact", "value", "unit", "confidence", "source"], rows)
+    for fact in shown["facts"]:
+        for claim in fact["disputed"]:
+            by = ", ".join(claim["source"])
+            print(f"disputed: {fact['fact']}: {claim['value']} by {by}; believed: {fact['text']}. {fact['note']}")
+    for slot in shown["slots"]:
+        print(f"slot {slot['name']}: {slot['kind']}, fitted: {slot['fitted'] or 'unknown'}")
+        for limit in slot["requires"]:
+            print(f"  asks for {limit['fact']} {limit['limit']} {limit['unit'] or ''}".rstrip() + _why(limit))
+    for limit in shown["requires"]:
+        print(
+            f"asks of the {limit['of']}: {limit['fact']} {limit['limit']} {limit['unit'] or ''}".rstrip() + _why(limit)
+        )
+    for side in ("provides", "requires"):
+        if shown["messages"][side]:
+            print(f"messages {side}: " + ", ".join(m["text"] for m in shown["messages"][side]))
+    for kind, inside in shown["made_of"].items():
+        print(f"made of: {kind} {inside}")
+    print(f"unknown: {', '.join(shown['unknown']) or 'nothing'}")
+
+
+def _why(limit: dict[str, Any]) -> str:
+    return f" ({limit['otherwise']}: {limit['reason']})" if limit["reason"] else f" ({limit['otherwise']})"
