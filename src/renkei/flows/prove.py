@@ -1,7 +1,8 @@
 """Judges the map of a car against recordings: what supports it, what refutes it, what the recordings cannot tell.
 
-A verdict is `refutes` if any check does, else `supports` if a strong one does: a checksum, a counter, the periods of a
-bus, or a physical relation. All else is `unknown`: the recording holds too little.
+A verdict is `refutes` if any check does. It is `supports` if a bus of the car is covered, so that what came is not a
+chance meeting of identifiers, and a strong check supports: a checksum, a counter, the periods of a bus, a multiplexor
+or a physical relation. All else is `unknown`: the recording holds too little.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from renkei.flows.buses import Buses
 from renkei.flows.decode import ahead
 from renkei.flows.gist import STEPS, Beginning, Gist
 from renkei.flows.plans import plan_of
-from renkei.flows.prove_bus import Check, Values
+from renkei.flows.prove_bus import Check, Coverage, Values
 from renkei.flows.prove_moments import ActiveTime, Moments
 from renkei.flows.prove_physics import Judgement, Level, Relation, judge, relations
 from renkei.vehicle import Map, Vehicle
@@ -68,9 +69,7 @@ class Proof:
 
     @property
     def verdict(self) -> Level:
-        if any(c.level == "refutes" for c in self.checks):
-            return "refutes"
-        return "supports" if any(c.level == "supports" and c.strong for c in self.checks) else "unknown"
+        return verdict(self.checks)
 
     def of(self, level: Level) -> list[Check]:
         return [c for c in self.checks if c.level == level]
@@ -92,6 +91,15 @@ class Proof:
         """As an evidence file, signed with an ed25519 private key if one is given."""
         subjects = {"map": self.map_digest} | {f"log {n}": r.digest for n, r in enumerate(self.recordings, 1)}
         return evidence.seal(KIND, self.as_json(), subjects, pem)
+
+
+def verdict(checks: Sequence[Check]) -> Level:
+    """What checks say together."""
+    if any(c.level == "refutes" for c in checks):
+        return "refutes"
+    supporting = [c for c in checks if c.level == "supports"]
+    covered = any(c.check.startswith(prove_bus.COVERAGE) for c in supporting)
+    return "supports" if covered and any(c.strong for c in supporting) else "unknown"
 
 
 def prove(
@@ -158,6 +166,7 @@ class Trial:
 
     def __init__(self, car: Vehicle, plan: Plan, buses: Buses) -> None:
         self.car, self.plan, self._buses = car, plan, buses
+        self._identifiers: list[tuple[str, int, int]] = []
         self._engine, self._answers = ColumnEngine(plan), Answers(plan)
         self._tally = Tally(len(plan.messages))
         self._relations = [r for r in relations() if car.powertrain in r.numbers.get("powertrain", [car.powertrain])]
@@ -166,6 +175,7 @@ class Trial:
 
     def look(self, gist: Gist) -> bool:
         """Find the buses by the beginning of the recording; True while more of it may find more."""
+        self._identifiers = gist.identifiers
         if self._buses.few:
             self._buses.look(gist)
         return self._buses.few
@@ -185,6 +195,18 @@ class Trial:
         counts = self._engine.counts
         return counts.decoded - counts.bad_checksum + self._answers.counts.decoded
 
+    def coverage(self) -> list[Coverage]:
+        """How much of each bus of the car is in the recording."""
+        counts = self._engine.message_counts
+        channels = self._buses.channels
+        covered = []
+        for bus in self.plan.buses:
+            own = [counts[m.number] for m in self.plan.messages if m.bus == bus]
+            came = sum(c.decoded > 2 * c.bad_checksum for c in own)
+            heard = sum(channel == channels.get(bus) for channel, _, _ in self._identifiers)
+            covered += [Coverage(bus, came, len(own), heard)] if own else []
+        return covered
+
     def checks(self) -> Iterator[Check]:
         """All that can be said, the physical relations first."""
         yield from self._physics()
@@ -194,9 +216,12 @@ class Trial:
             for m in self.plan.messages
             for check in prove_bus.of_message(m, counts[m.number], self._tally[m.number])
         ]
+        yield from (covered.check() for covered in self.coverage())
         for name in self.plan.buses:
             yield from prove_bus.of_bus(name, bus)
         yield from bus
+        for m in self.plan.messages:
+            yield from prove_bus.multiplexed(m, counts[m.number], set(self._values))
         yield from self._signals()
 
     def _physics(self) -> Iterator[Check]:
@@ -218,6 +243,7 @@ class Trial:
                 failed[row.index] = failed.get(row.index, 0) + counts[m.number].bad_checksum
         for index, values in sorted(self._values.items()):
             yield from prove_bus.of_signal(self.plan.vocabulary.signals[index], values, failed.get(index, 0))
+            yield from prove_bus.unnamed([row for row in self.plan.rows if row.index == index], values)
         heard = {(m.bus, m.name) for m in self.plan.messages if counts[m.number].decoded}
         yield from prove_bus.never(self.plan, (self.plan.vocabulary.signals[i].path for i in self._values), heard)
 

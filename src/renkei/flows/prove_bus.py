@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from renkei.can.frame_engine import Counts
-from renkei.can.plan import Plan, PlanMessage
+from renkei.can.plan import Field, Plan, PlanMessage, PlanRow
 from renkei.can.tally import Distances
 from renkei.flows.prove_physics import Level
 from renkei.samples import Column, Quality
@@ -25,7 +25,14 @@ _PERIOD = 0.7, 1.45
 """Of the stated period: half or double is another period."""
 
 _GAP_PERIODS = 10
-_MOST_OUT_OF_RANGE = 0.1
+_MOST_OUT_OF_RANGE = 0.25
+"""Nodes send odd values while they wake."""
+
+_LONGEST_SELECTOR = 8
+_COVERED = 0.5
+COVERAGE = "coverage"
+"""The checks without the support of one of which nothing is supported: messages of another car collide by chance."""
+
 _FEWEST_MESSAGES, _MOST_ODD_PERIODS = 4, 0.25
 
 
@@ -156,6 +163,15 @@ def of_signal(signal: Signal, values: Values, failed: int) -> Iterator[Check]:
         yield Check(f"changes {signal.path}", "note", f"{ok:,} times the same value", "changes at times", "")
 
 
+def unnamed(rows: Sequence[PlanRow], values: Values) -> Iterator[Check]:
+    """A signal of which only codes came that its table does not name."""
+    only_names = all(row.table is not None and not row.invalid and not row.unless for row in rows)
+    if only_names and values.samples >= _FEWEST and values.not_available == values.samples:
+        what = "values that the table of a row names"
+        path = rows[0].signal.path
+        yield Check(f"names {path}", "note", f"none of {values.samples:,} codes", "codes that the map names", what)
+
+
 def never(plan: Plan, came: Iterable[str], heard: set[tuple[str, str]]) -> Iterator[Check]:
     """Signals of which nothing came, and whether their message did."""
     known = set(came)
@@ -164,6 +180,60 @@ def never(plan: Plan, came: Iterable[str], heard: set[tuple[str, str]]) -> Itera
         there = any((r.row.bus, r.row.message) in heard for r in plan.rows if r.signal.path == path)
         why = "its message came, its conditions never held" if there else "its message never came"
         yield Check(f"came {path}", "unknown", why, "from " + ", ".join(messages), "")
+
+
+def multiplexed(m: PlanMessage, counts: Counts, came: set[int]) -> Iterator[Check]:
+    """Whether what selects the content of a message takes the values that are known; `came`: signals with samples.
+
+    A multiplexor of the DBC file; or a signal that rows of the map wait for, if together they name half of its values.
+    """
+    rows = [row for row in m.rows if row.when and all(test.field is not None for test in row.when)]
+    fields = {test.field for row in rows for test in row.when if test.field is not None and not test.field.is_float}
+    for field in sorted(fields):
+        waiting = [row for row in rows if any(test.field == field for test in row.when)]
+        named = {v for row in waiting for v in _named(row, field)}
+        pages = 2**field.length
+        by_dbc = any(_switches(row) for row in waiting)
+        if counts.decoded - counts.bad_checksum < 2 * pages or (not by_dbc and 2 * len(named) < pages):
+            continue
+        spoke = sum(row.index in came for row in waiting)
+        yield Check(
+            f"multiplexor {m.bus}.{m.name}", "supports" if spoke else "refutes",
+            f"{spoke} of {len(waiting)} selected signals came in {counts.decoded:,} frames", "all of them in turn",
+            "values of a multiplexor or selector", True,
+        )  # fmt: skip
+
+
+def _named(row: PlanRow, field: Field) -> set[int]:
+    """Values of a selecting field in which a row speaks; of long fields none, as no recording shows them all."""
+    if field.length > _LONGEST_SELECTOR:
+        return set()
+    return {v for test in row.when if test.field == field for a, b in test.ranges for v in range(a, b + 1)}
+
+
+def _switches(row: PlanRow) -> bool:
+    """Whether the DBC file, not the map, sets conditions on a row."""
+    return sum(test.unheard < 0 for test in row.when) > len(row.row.when)
+
+
+class Coverage(NamedTuple):
+    """How much of a bus is in a recording: messages that came whole, all of the map, identifiers on its channel."""
+
+    bus: str
+    came: int
+    known: int
+    heard: int
+
+    @property
+    def is_there(self) -> bool:
+        """Half of its messages came and they are several, or half of the identifiers of its channel are known."""
+        half = self.came >= max(_COVERED * self.known, _FEWEST_MESSAGES)
+        return half or (self.came > 0 and self.came >= _COVERED * self.heard)
+
+    def check(self) -> Check:
+        measured = f"{self.came} of {self.known} messages of the map came; {self.heard} identifiers on the channel"
+        what = "messages of a bus that are in the recording"
+        return Check(f"{COVERAGE} {self.bus}", "supports" if self.is_there else "unknown", measured, "half of either", what)
 
 
 def of_bus(bus: str, checks: Iterable[Check]) -> Iterator[Check]:

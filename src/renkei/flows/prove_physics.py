@@ -26,6 +26,7 @@ _MOST_OUTSIDE = 0.05
 _MOST_OUTSIDE_INTEGRAL = 0.02
 _MOST_JUMPS = 0.01
 _FEWEST_MOMENTS = 5
+_SETTLED_S = 1.0
 _LONGEST_STEP_S = 10.0
 
 
@@ -99,16 +100,17 @@ def judge(relation: Relation, moments: Moments, attributes: Mapping[str, float])
     every_s = relation.number("every_s", moments.step_ns / 1e9)
     held = relation.kind != "rate" and not relation.numbers.get("fresh")
     series = [_series(t, moments, attributes, every_s, held) for t in (relation.y, relation.x) if t]
-    if any(s is None for s in series):
-        return None
     y, x = series[0], series[-1]
-    assert y is not None
-    assert x is not None
+    if y is None or x is None or y.ndim == 0:
+        return None
+    x = np.broadcast_to(x, y.shape)
     known = ~np.isnan(y) & ~np.isnan(x)
     if "while" in relation.numbers:
         known &= _while(relation.numbers["while"], moments, every_s)
     every_s = moments.moments_in(every_s) * moments.step_ns / 1e9
-    return _KINDS[relation.kind](relation, y, x, known, every_s)
+    judged = _KINDS[relation.kind](relation, y, x, known, every_s)
+    weak = relation.numbers.get("weak") and judged.level == "refutes"
+    return judged._replace(level="note") if weak else judged
 
 
 def _series(
@@ -124,14 +126,18 @@ def _series(
             fixed *= attributes[path]
         else:
             product = one if product is None else product * one
-    return None if product is None else product * fixed
+    return np.array(fixed) if product is None else product * fixed
 
 
 def _while(condition: Mapping[str, Any], moments: Moments, every_s: float) -> NDArray[np.bool_]:
     state = moments.series(condition["path"], "", every_s)
     if state is None:
         return np.zeros(1, np.bool_)
-    return state >= 0.99 if condition["is"] else state <= 0.01
+    holds = state >= 0.99 if condition["is"] else state <= 0.01
+    around = 2 * round(_SETTLED_S / every_s) + 1  # a second before and after, as relays and nodes take their time
+    reached = np.convolve(np.pad(holds.astype(np.int64), around // 2), np.ones(around, np.int64), "valid")
+    settled: NDArray[np.bool_] = reached == around
+    return settled
 
 
 def _too_little(relation: Relation, moved: float, enough: NDArray[np.bool_], every_s: float) -> str | None:
@@ -159,7 +165,7 @@ def _band(r: Relation, y: Series, x: Series, known: NDArray[np.bool_], every_s: 
     measured = (
         f"{outside:.1%} of {enough.sum() * every_s:.3g} s outside; medians {middle_y:.4g} against {middle_x:.4g} {r.unit}"
     )
-    return Judgement("refutes" if outside > _MOST_OUTSIDE else "supports", measured, expected)
+    return Judgement("refutes" if outside > r.number("outside", _MOST_OUTSIDE) else "supports", measured, expected)
 
 
 def _line(r: Relation, y: Series, x: Series, known: NDArray[np.bool_], every_s: float) -> Judgement:

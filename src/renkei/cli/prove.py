@@ -1,0 +1,174 @@
+"""renkei prove, identify, verify: what recordings say of a map, and evidence that can be shown without them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from renkei.cli import say
+from renkei.errors import InputError, OutputError
+
+if TYPE_CHECKING:
+    from renkei.flows.prove import Proof
+
+_EXIT = {"supports": 0, "refutes": 1, "unknown": 3}
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(prove)
+    app.command()(identify)
+    app.command()(verify)
+
+
+def prove(
+    vehicle: Annotated[str, typer.Argument(help="The car whose map is judged; see 'renkei list vehicles'.")],
+    logs: Annotated[list[Path], typer.Argument(metavar="LOG...", help="CAN recordings, in any dialect, also gzipped.")],
+    out: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write the evidence, sealed, to FILE.")] = None,
+    sign: Annotated[
+        Path | None, typer.Option(metavar="KEY.pem", help="Sign the evidence with an ed25519 private key.")
+    ] = None,
+    bus: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=CHANNEL", help="The log's channel of a bus; found out where not given."),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Show every check, also those that weigh nothing.")] = False,
+    data: say.Data = None,
+    vss: say.Vss = None,
+    json: say.AsJson = False,
+) -> None:
+    """Judge the map of a car by recordings: exit 0 if they support it, 1 if they refute it, 3 if they cannot tell.
+
+    Example: renkei prove nissan/leaf-ze1-40 drive.log --out evidence.json
+    """
+    if sign and not out:
+        raise InputError("--sign KEY.pem: expected --out FILE.json too, the evidence that is to be signed")
+    key = _content(sign) if sign else None
+    from renkei import vocabulary
+    from renkei.catalogue import Catalogue
+    from renkei.flows.prove import prove as judge
+
+    with say.progress("proving") as bar:
+        chosen = vocabulary.load(vss) if vss else None
+        proof = judge(logs, vehicle, Catalogue(data or []), chosen, _pairs(bus or []), bar)
+    if out:
+        _write(out, proof.sealed(key))
+    if json:
+        say.as_json(proof.as_json() | {"out": str(out) if out else None})
+    else:
+        _tell(proof, out, every)
+    raise typer.Exit(_EXIT[proof.verdict])
+
+
+def identify(
+    log: Annotated[Path, typer.Argument(metavar="LOG", help="A CAN recording, in any dialect, also gzipped.")],
+    data: say.Data = None,
+    vss: say.Vss = None,
+    json: say.AsJson = False,
+) -> None:
+    """Rank the known cars by what a recording says for and against each; exit 3 if it is of none of them.
+
+    Example: renkei identify drive.log
+    """
+    from renkei import vocabulary
+    from renkei.catalogue import Catalogue
+    from renkei.flows.identify import identify as ranked
+
+    with say.progress("identifying") as bar:
+        found = ranked(log, Catalogue(data or []), vocabulary.load(vss) if vss else None, bar)
+    if json:
+        say.as_json([candidate.as_json() for candidate in found])
+    else:
+        for place, candidate in enumerate(found, 1):
+            say.line(f"{place}. {candidate.vehicle}: {candidate.verdict}")
+            for reason in candidate.reasons:
+                say.line(f"     {reason}")
+    if not any(candidate.verdict == "supports" for candidate in found):
+        say.note(f"{log}: no known vehicle fits it")
+        raise typer.Exit(3)
+
+
+def verify(
+    evidence: Annotated[Path, typer.Argument(metavar="EVIDENCE", help="A file that 'renkei prove --out' wrote.")],
+    key: Annotated[
+        Path | None, typer.Option(metavar="PUB.pem", help="The ed25519 public key that must have signed it.")
+    ] = None,
+    log: Annotated[
+        list[Path] | None, typer.Option(metavar="LOG", help="Check that it speaks of this recording; may be repeated.")
+    ] = None,
+    json: say.AsJson = False,
+) -> None:
+    """Check that evidence is whole: exit 0 if it is, 1 if it was changed, is not signed by the key, or is of other logs.
+
+    Example: renkei verify evidence.json --key partner.pem
+    """
+    from renkei import evidence as sealed
+
+    try:
+        found, wrong = sealed.verify(_content(evidence), _content(key) if key else None)
+    except sealed.EvidenceError as e:
+        raise sealed.EvidenceError(f"{evidence}: {e}") from e
+    wrong += [f"it does not speak of {file}" for file in log or [] if not sealed.is_of(found, _content(file))]
+    if json:
+        say.as_json(
+            {
+                "kind": found.kind, "subjects": dict(found.subjects), "digest": found.digest, "key": found.key,
+                "holds": not wrong, "findings": wrong, "body": dict(found.body),
+            }
+        )  # fmt: skip
+    else:
+        signed = "not signed" if found.key is None else f"signed by {found.key}" + ("" if key else " (whose key, you know)")
+        say.line(f"{evidence}: {found.kind}, {'does not hold' if wrong else 'holds'}, {signed}")
+        for what in wrong:
+            say.line(f"  {what}")
+        for subject, digest in found.subjects.items():
+            say.line(f"  {subject}: {digest}")
+        if "verdict" in found.body:
+            say.line(f"  states: {found.body.get('vehicle', found.body.get('subject', ''))}: {found.body['verdict']}")
+    raise typer.Exit(1 if wrong else 0)
+
+
+def _tell(proof: Proof, out: Path | None, every: bool) -> None:
+    words = {"supports": "supported", "refutes": "refuted", "unknown": "not judged: the recording holds too little"}
+    say.line(f"{proof.vehicle}: {words[proof.verdict]}")
+    for recording in proof.recordings:
+        share = recording.explained / recording.frames
+        say.line(f"  {recording.frames:,} frames over {recording.seconds:,.1f} s, {share:.1%} explained")
+    shown = [c for c in proof.checks if every or c.level == "refutes" or c.strong and c.level == "supports"]
+    order = ("refutes", "supports", "note", "unknown")
+    shown.sort(key=lambda c: order.index(c.level))
+    say.table(["level", "check", "measured", "expected"], [[c.level, c.check, c.measured, c.expected] for c in shown])
+    rest = len(proof.checks) - len(shown)
+    if rest:
+        say.line(f"  {say.several(rest, 'check')} more that weigh nothing; see --all")
+    if out:
+        say.line(f"  written to {out}")
+
+
+def _pairs(given: list[str]) -> dict[str, str]:
+    for text in given:
+        if not all(text.partition("=")):
+            raise InputError(f"--bus {text}: expected NAME=CHANNEL, for example ev-can=can1")
+    return {name: channel for name, _, channel in (text.partition("=") for text in given)}
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as e:
+        raise InputError(f"{file}: {e.strerror or e}") from e
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Aside and renamed, so that no half file is ever seen."""
+    aside = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        try:
+            aside.write_bytes(content)
+            aside.replace(file)
+        finally:
+            aside.unlink(missing_ok=True)
+    except OSError as e:
+        raise OutputError(f"{file}: {e.strerror or e}") from e

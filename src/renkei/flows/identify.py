@@ -1,0 +1,105 @@
+"""Which car of the catalogue a recording is of: all are tried on it, and what speaks for and against each is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from renkei.catalogue import Catalogue
+from renkei.flows.plans import plan_of
+from renkei.flows.prove import Trial, try_on, verdict
+from renkei.flows.prove_bus import Check, Coverage
+from renkei.flows.prove_physics import Level
+from renkei.vocabulary import Vocabulary
+
+_MOST_REASONS = 6
+_AS_MUCH = 0.5
+"""Of two cars one of which explains less than this part of what the other does, the other is taken."""
+
+
+class Candidate(NamedTuple):
+    """A car and what was found: `explained` is the share of frames that its map knows and whose checksums hold."""
+
+    vehicle: str
+    verdict: Level
+    explained: float
+    coverage: tuple[Coverage, ...]
+    checks: tuple[Check, ...]
+
+    def order(self, most: float) -> tuple[Any, ...]:
+        """The place among all, of which one explains the share `most` of the frames.
+
+        Cars come first that explain about as much as any and against which nothing speaks, and of these the ones of
+        which a whole bus is there, then those of whose buses less is missing. Nothing is weighed against anything else,
+        so cars that the recording cannot tell apart differ in nothing but their name.
+        """
+        there = [c for c in self.coverage if c.is_there]
+        missing = sum(c.known - c.came for c in there)
+        against = len(self._of("refutes"))
+        physics = sum(c.check.startswith("physics ") for c in self._of("supports"))
+        far_less = self.explained < _AS_MUCH * most
+        return far_less, against > 0, not there, len(self._odd), against, missing, -physics, -self.explained, self.vehicle
+
+    @property
+    def reasons(self) -> list[str]:
+        """What was found, what speaks against it, what for it, in words."""
+        reasons = [f"{self.explained:.1%} of the frames are its own"]
+        reasons += [f"{c.came} of {c.known} messages of {c.bus}" for c in self.coverage if c.came]
+        against = [
+            f"against: {c.check}: {c.measured}; expected {c.expected}" for c in (*self._of("refutes"), *self._odd)
+        ]
+        strong = [c for c in self._of("supports") if c.strong]
+        kinds: dict[str, int] = {}
+        for c in strong:
+            kind = c.check.split(" ", 1)[0]
+            kinds[kind] = kinds.get(kind, 0) + 1
+        reasons += against[:_MOST_REASONS]
+        reasons += [f"for: {n} {_WORDS.get(kind, kind)} as stated" for kind, n in kinds.items()]
+        return reasons
+
+    @property
+    def _odd(self) -> list[Check]:
+        """What does not refute the map, but speaks for another car."""
+        return [c for c in self._of("note") if c.check.startswith(("names ", "physics "))]
+
+    def _of(self, level: Level) -> list[Check]:
+        return [c for c in self.checks if c.level == level]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "vehicle": self.vehicle, "verdict": self.verdict, "explained": round(self.explained, 6),
+            "reasons": self.reasons,
+        }  # fmt: skip
+
+
+_WORDS = {
+    "physics": "physical relations",
+    "checksum": "checksums",
+    "counter": "counters",
+    "periods": "buses with periods",
+    "multiplexor": "multiplexors",
+}
+
+
+def identify(
+    path: str | Path,
+    catalogue: Catalogue,
+    vocabulary: Vocabulary | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Candidate]:
+    """All cars of the catalogue of which anything is in the recording, the best first; perhaps none.
+
+    Raises LogError for a log that cannot be read or holds no frames.
+    """
+    cars = [catalogue.vehicle(v) for v in catalogue.vehicles]
+    plans = [(car, plan_of(car.map, vocabulary)) for car in cars if car.known_map]
+    recording, trials = try_on(path, plans, {}, progress)
+    found = [_candidate(trial, recording.frames) for trial in trials]
+    most = max((c.explained for c in found), default=0.0)
+    return sorted((c for c in found if c.explained > 0), key=lambda c: c.order(most))
+
+
+def _candidate(trial: Trial, frames: int) -> Candidate:
+    checks = tuple(trial.checks())
+    return Candidate(trial.car.id, verdict(checks), trial.explained / frames, tuple(trial.coverage()), checks)
