@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from renkei.broker import Broker, Watcher, _wire
 from renkei.errors import UnknownName, ValueRefused
+from renkei.samples import INVALID, STALE
 from renkei.vocabulary import Signal, Vocabulary
 
 SPEED, GEAR, CHARGE, BRAND, MODE, DOORS, BAD = range(7)
@@ -57,6 +58,44 @@ def test_a_value_is_kept_with_both_times_and_its_quality(broker):
     broker.publish("a", [(SPEED, 50.5, 7)])
     point = broker.latest("a", SPEED)
     assert (point.value, point.t_source_ns, point.t_receive_ns, point.quality) == (50.5, 7, 1002, "ok")
+
+
+WITHOUT_VALUE = {"not available": None, "invalid": INVALID, "stale": STALE}
+
+
+@pytest.mark.parametrize(("quality", "said"), WITHOUT_VALUE.items())
+def test_a_value_that_is_missing_says_why(broker, quality, said):
+    broker.publish("a", [(SPEED, 1.0, 1), (GEAR, 2, 1), (MODE, "ECO", 1)])
+    watcher = watch(broker, SPEED, GEAR, MODE)
+    broker.publish("a", [(SPEED, said, 2), (GEAR, said, 2), (MODE, said, 2)])
+    for index in (SPEED, GEAR, MODE):
+        point = broker.latest("a", index)
+        assert (point.value, point.quality, point.t_source_ns) == (None, quality, 2)
+    assert taken(watcher) == {SPEED: None, GEAR: None, MODE: None}
+    assert broker.refused("a") == {("Vehicle.Bad", "range"): 1}
+
+
+def test_a_value_names_its_source(broker):
+    assert broker.latest("a", SPEED).source == ""
+    broker.publish("a", [(SPEED, 1.0, 1)], source="drive.log")
+    assert broker.latest("a", SPEED).source == "drive.log"
+    broker.put("a", SPEED, 2.0, source="a client")
+    assert broker.latest("a", SPEED).source == "a client"
+    claim = broker.claim_signals("a", [SPEED], by="a provider")
+    for publish in (
+        lambda: broker.put("a", SPEED, 3.0, claim=claim),
+        lambda: broker.publish("a", [(SPEED, 3.0, 1)], claim),
+        claim.invalidate,
+    ):
+        publish()
+        assert broker.latest("a", SPEED).source == "a provider"
+
+
+def test_what_was_before_is_kept(broker):
+    for n in range(3):
+        broker.publish("a", [(SPEED, float(n), n)])
+    assert [point.value for point in broker.past("a", SPEED, 0)] == [0.0]
+    assert broker.past("b", SPEED, 0) == broker.past("a", GEAR, 0) == []
 
 
 def test_one_batch_has_one_time_of_receipt(broker):
@@ -176,6 +215,28 @@ def test_a_full_buffer_never_loses_the_last_value_of_a_signal(broker):
         broker.publish("a", [(SPEED, float(n), 0)])
     assert taken(watcher) == {GEAR: 3, SPEED: 4.0}
     assert watcher.dropped == 4
+
+
+def test_a_reader_of_long_texts_has_fewer_of_them_waiting(broker):
+    """However large its buffer, what waits for a reader that never reads is bounded."""
+    watcher = watch(broker, BRAND, SPEED, buffer_size=1000)
+    for n in range(500):
+        broker.publish("a", [(BRAND, f"{n}" + "x" * 16_000, 0), (SPEED, float(n), 0)])
+    assert watcher.waiting < 25
+    assert watcher.dropped > 2 * 470
+    last = {}
+    while (changes := taken(watcher)) is not None:
+        last |= changes
+    assert (last[SPEED], last[BRAND][:3]) == (499.0, "499")
+
+
+def test_messages_that_are_taken_make_room(broker):
+    watcher = watch(broker, SPEED, buffer_size=10)
+    for n in range(1000):
+        broker.publish("a", [(SPEED, float(n), 0)])
+        broker.publish("a", [(SPEED, float(n), 1)])
+        assert [taken(watcher), taken(watcher), taken(watcher)] == [{SPEED: float(n)}, {SPEED: float(n)}, None]
+    assert watcher.dropped == 0
 
 
 def test_drops_stay_counted_when_the_watcher_is_gone(broker):

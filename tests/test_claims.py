@@ -2,9 +2,9 @@
 
 import pytest
 
-from renkei.broker import Broker, Watcher
+from renkei.broker import HOLD_NS, Broker, Watcher
 from renkei.claims import Actuation
-from renkei.errors import Claimed, NoCarrier, NotActuator, TooLate, UnknownName, ValueRefused
+from renkei.errors import Claimed, Held, NoCarrier, NotActuator, TooLate, UnknownName, ValueRefused
 from renkei.vocabulary import Signal, Vocabulary
 
 SPEED, CHARGE, LAMP, BRAND = range(4)
@@ -252,3 +252,66 @@ def test_a_source_learns_the_shortest_interval_anybody_wants(broker):
     claim.release()
     broker.watch("a", Watcher([SPEED]))
     assert len(told) == 5
+
+
+# Order by priority
+
+
+def ask(broker, value, priority=0, by="", **options):
+    (asked,) = broker.actuate("a", [(CHARGE, value)], priority=priority, by=by, **options)
+    return asked
+
+
+def test_a_client_with_a_lower_priority_is_kept_out_for_a_while(broker, clock):
+    _, batches = carrier(broker, CHARGE)
+    ask(broker, 80, priority=5, by="rescue")
+    for priority in (0, 4):
+        with pytest.raises(Held, match="held by a client with priority 5, asked with priority"):
+            ask(broker, 10, priority, by="game")
+    assert broker.target("a", CHARGE).value == 80
+    clock.now_ns += HOLD_NS
+    ask(broker, 10, by="game")
+    assert [a.value for b in batches for a in b] == [80, 10]
+
+
+def test_an_equal_or_higher_priority_and_the_holder_itself_are_let_in(broker):
+    carrier(broker, CHARGE)
+    ask(broker, 80, priority=5, by="one")
+    ask(broker, 70, priority=5, by="two")
+    ask(broker, 60, priority=0, by="two")
+    ask(broker, 50, priority=9, by="three")
+    with pytest.raises(Held):
+        ask(broker, 40, priority=5, by="two")
+
+
+def test_without_a_priority_nobody_is_kept_out(broker):
+    carrier(broker, CHARGE)
+    ask(broker, 1, by="one")
+    assert ask(broker, 2, by="two").state == "handed over"
+
+
+def test_what_waits_gives_way_to_a_higher_priority(broker, clock):
+    """Nobody has begun the one; the other is being carried out already."""
+    carrier(broker, CHARGE)
+    begun, waits = ask(broker, 1, by="game"), ask(broker, 2, by="game")
+    begun.take(clock())
+    ask(broker, 3, priority=1, by="rescue")
+    assert (begun.state, waits.state) == ("handed over", "failed")
+    assert waits.why == "it gave way to a client with priority 1"
+    assert not waits.take(clock())
+
+
+def test_a_batch_of_which_one_is_held_moves_nothing(broker):
+    _, batches = carrier(broker, CHARGE, LAMP)
+    ask(broker, 80, priority=5, by="rescue")
+    with pytest.raises(Held):
+        broker.actuate("a", [(LAMP, True), (CHARGE, 10)], by="game")
+    assert len(batches) == 1
+    assert broker.target("a", LAMP) is None
+
+
+def test_a_car_holds_nothing_of_another(broker):
+    carrier(broker, CHARGE)
+    carrier(broker, CHARGE, vehicle="b")
+    ask(broker, 80, priority=5, by="rescue")
+    broker.actuate("b", [(CHARGE, 10)], by="game")

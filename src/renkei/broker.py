@@ -7,104 +7,28 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
-from renkei.claims import Actuation, ActuatorClaim, Claim, SignalClaim
-from renkei.errors import Claimed, NoCarrier, NotActuator, TooLate, UnknownName, ValueRefused
+from renkei.claims import Actuation, ActuatorClaim, Claim, Hold, SignalClaim
+from renkei.datapoint import Changes, Datapoint, Quality
+from renkei.errors import Claimed, Held, NoCarrier, NotActuator, TooLate, UnknownName, ValueRefused
+from renkei.past import Past
+from renkei.samples import INVALID, STALE
 from renkei.vocabulary import FLOAT32_MAX, INTEGERS, Signal, Value, Vocabulary
+from renkei.watcher import Watcher
 
-Quality = Literal["ok", "not available"]
+__all__ = ["HOLD_NS", "Broker", "Changes", "Datapoint", "Quality", "Update", "Watcher"]
+
 Update = tuple[int, Any, int]
-"""Index of a signal, its physical value (None: not available), time at its source in ns since 1970."""
+"""Index of a signal, its physical value, time at its source in ns since 1970.
 
-
-class Datapoint:
-    """One value of one signal, never changed once stored; `value` None means not available.
-
-    `entry` belongs to the doors: the encoded form, made when first needed and shared by all who watch.
-    """
-
-    __slots__ = ("entry", "t_receive_ns", "t_source_ns", "value")
-
-    def __init__(self, value: Value | None, t_source_ns: int, t_receive_ns: int) -> None:
-        self.value = value
-        self.t_source_ns = t_source_ns
-        self.t_receive_ns = t_receive_ns
-        self.entry: bytes | None = None
-
-    @property
-    def quality(self) -> Quality:
-        return "not available" if self.value is None else "ok"
-
-
-Changes = Mapping[int, Datapoint]
-"""What one batch changed, by index."""
-
-
-class Watcher:
-    """Changes of some signals, waiting for their reader: the newest message and up to `buffer_size` older ones.
-
-    When the reader is slow, the oldest message is folded into the next: a value gives way only to a newer value of the
-    same signal, so the last value of each signal always arrives. `dropped` counts the values that gave way. With
-    `min_interval_ns` messages are at least that far apart, and the newest values wait for the end of the interval.
-    """
-
-    def __init__(self, indices: Iterable[int], buffer_size: int = 0, min_interval_ns: int = 0) -> None:
-        self.indices = frozenset(indices)
-        self.dropped = 0
-        self.wake: Callable[[], object] = _nobody
-        self._buffer: deque[Changes] = deque()
-        self._buffer_size = buffer_size
-        self.min_interval_ns = min_interval_ns
-        self._sent_ns: int | None = None
-
-    @property
-    def waiting(self) -> int:
-        """Messages not yet taken."""
-        return len(self._buffer)
-
-    def push(self, changes: Changes) -> None:
-        """Queue what `changes` holds for this watcher; the broker calls this once a batch."""
-        if len(self.indices) < len(changes):
-            mine: Changes = {i: changes[i] for i in self.indices if i in changes}
-        else:
-            mine = {i: point for i, point in changes.items() if i in self.indices}
-        if not mine:
-            return
-        if self.min_interval_ns and self._buffer:
-            self._buffer[-1] = {**self._buffer[-1], **mine}
-        else:
-            self._buffer.append(mine)
-            if len(self._buffer) > self._buffer_size + 1:
-                self._fold()
-        self.wake()
-
-    def _fold(self) -> None:
-        oldest, following = self._buffer.popleft(), self._buffer.popleft()
-        self.dropped += len(oldest.keys() & following.keys())
-        self._buffer.appendleft({**oldest, **following})
-
-    def wait_ns(self, now_ns: int) -> int | None:
-        """How long until a message may be taken (0: now), or None while there is none; any steady clock."""
-        if not self._buffer:
-            return None
-        if self._sent_ns is None:
-            return 0
-        return max(0, self._sent_ns + self.min_interval_ns - now_ns)
-
-    def take(self, now_ns: int) -> Changes | None:
-        """The next message, or None when there is none or the interval has not passed."""
-        if self.wait_ns(now_ns) != 0:
-            return None
-        self._sent_ns = now_ns
-        return self._buffer.popleft()
-
-    def sent(self, now_ns: int) -> None:
-        """Start the interval: a message outside the buffer, such as the first, went out."""
-        self._sent_ns = now_ns
+In place of a value None says that it is not available, and INVALID and STALE of `renkei.samples` say so of it.
+"""
+HOLD_NS = 5_000_000_000
+"""So long after its last actuation a client with a priority holds an actuator against those with a lower one."""
 
 
 class Broker:
@@ -123,8 +47,10 @@ class Broker:
     def vehicles(self) -> tuple[str, ...]:
         return tuple(self._vehicles)
 
-    def publish(self, vehicle: str, updates: Iterable[Update], claim: Claim | None = None) -> None:
-        """Store a batch of physical values and notify each watcher once.
+    def publish(
+        self, vehicle: str, updates: Iterable[Update], claim: Claim | None = None, source: str | None = None
+    ) -> None:
+        """Store a batch of physical values and notify each watcher once; `source` names who says it, else the claim.
 
         A value that its signal refuses, or that another one than `claim` has the right to publish, is counted in
         `refused` and not stored. An attribute notifies only when its value is new; of two updates of one signal in a
@@ -132,7 +58,9 @@ class Broker:
         """
         state = self._state(vehicle)
         latest, sources, now_ns, changes = state.latest, state.sources, self._now_ns(), {}
+        said_by, keep = _named(source, claim), state.past.keep
         for index, value, t_source_ns in updates:
+            why_none: Quality = "not available"
             if sources and sources.get(index, claim) is not claim:
                 state.refused[self.vocabulary.signals[index].path, "claimed"] += 1
                 continue
@@ -140,11 +68,15 @@ class Broker:
                 try:
                     value = self._wires[index](value)
                 except ValueRefused as refused:
-                    state.refused[refused.path, refused.why] += 1
-                    continue
-            if self._static[index] and value == latest[index].value:
+                    if value is not STALE and value is not INVALID:
+                        state.refused[refused.path, refused.why] += 1
+                        continue
+                    value, why_none = None, "stale" if value is STALE else "invalid"
+            before = latest[index]
+            if self._static[index] and value == before.value:
                 continue
-            changes[index] = latest[index] = Datapoint(value, t_source_ns, now_ns)
+            keep(index, before)
+            changes[index] = latest[index] = Datapoint(value, t_source_ns, now_ns, said_by, why_none)
         state.notify(changes)
 
     def put(
@@ -154,19 +86,24 @@ class Broker:
         value: Value | None,
         t_source_ns: int | None = None,
         claim: Claim | None = None,
+        source: str | None = None,
     ) -> None:
         """Store one value that came over a door in its wire type; raises ValueRefused, and Claimed for another's claim.
 
         None (not available) is always taken; without `t_source_ns` the time of receipt stands for it.
         """
-        for refused in self.put_all(vehicle, [(index, value, t_source_ns)], claim).values():
+        for refused in self.put_all(vehicle, [(index, value, t_source_ns)], claim, source).values():
             raise refused
 
     def put_all(
-        self, vehicle: str, updates: Iterable[tuple[int, Value | None, int | None]], claim: Claim | None = None
+        self,
+        vehicle: str,
+        updates: Iterable[tuple[int, Value | None, int | None]],
+        claim: Claim | None = None,
+        source: str | None = None,
     ) -> dict[int, ValueRefused | Claimed]:
         """Store values as `put` does and notify each watcher once; what was refused, by index."""
-        state, now_ns = self._state(vehicle), self._now_ns()
+        state, now_ns, said_by = self._state(vehicle), self._now_ns(), _named(source, claim)
         changes: dict[int, Datapoint] = {}
         refused: dict[int, ValueRefused | Claimed] = {}
         for index, value, t_source_ns in updates:
@@ -178,14 +115,20 @@ class Broker:
             except (ValueRefused, Claimed) as e:
                 refused[index] = e
                 continue
-            if not (self._static[index] and value == state.latest[index].value):
+            before = state.latest[index]
+            if not (self._static[index] and value == before.value):
+                state.past.keep(index, before)
                 t_ns = now_ns if t_source_ns is None else t_source_ns
-                changes[index] = state.latest[index] = Datapoint(value, t_ns, now_ns)
+                changes[index] = state.latest[index] = Datapoint(value, t_ns, now_ns, said_by)
         state.notify(changes)
         return refused
 
     def latest(self, vehicle: str, index: int) -> Datapoint:
         return self._state(vehicle).latest[index]
+
+    def past(self, vehicle: str, index: int, since_ns: int) -> list[Datapoint]:
+        """What a signal was since a time of receipt (ns since 1970), oldest first, without what it is now."""
+        return self._state(vehicle).past.since(index, since_ns)
 
     def refused(self, vehicle: str) -> Counter[tuple[str, str]]:
         """How many published values were refused, by path and reason (type, range, allowed)."""
@@ -237,15 +180,17 @@ class Broker:
         vehicle: str,
         indices: Iterable[int],
         on_interest: Callable[[Mapping[int, int | None]], object] | None = None,
+        by: str = "",
     ) -> SignalClaim:
         """The exclusive right to publish signals, by giving the claim to `publish` or `put`; raises Claimed.
 
-        On release their values become not available.
+        `by` names the source of what is published so. On release the values become not available.
         """
         state = self._state(vehicle)
         claim = SignalClaim(
-            state.sources, self._signal, state.interval_ns, on_interest, partial(self._invalidate, vehicle)
+            state.sources, self._signal, state.interval_ns, on_interest, partial(self._invalidate, vehicle, by)
         )
+        claim.by = by
         claim.extend(indices)
         return claim
 
@@ -256,23 +201,32 @@ class Broker:
         *,
         deadline_ns: int | None = None,
         by: str = "",
+        priority: int = 0,
         needs_carrier: bool = True,
     ) -> list[Actuation]:
         """Record targets, tell who watches them, hand one batch to each carrier; checks all before it does anything.
 
         `deadline_ns` (ns since 1970) is when an Actuation dies that nobody has begun. Where a target needs no carrier
-        and has none, or its carrier only watches targets, the Actuation ends as unknown at once. Raises UnknownName,
-        NotActuator, ValueRefused, NoCarrier, TooLate.
+        and has none, or its carrier only watches targets, the Actuation ends as unknown at once. Who has a `priority`
+        above 0 holds its actuators for HOLD_NS: others with a lower one are refused, and what they asked for before and
+        nobody has begun is ended. Raises UnknownName, NotActuator, ValueRefused, NoCarrier, Held, TooLate.
         """
         state, now_ns = self._state(vehicle), self._now_ns()
         self.expire()
-        asked = [Actuation(i, self._actuator(i).check(value), now_ns, deadline_ns, by) for i, value in targets]
+        asked = [
+            Actuation(i, self._actuator(i).check(value), now_ns, deadline_ns, by, priority) for i, value in targets
+        ]
         for a in asked:
+            path = self.vocabulary.signals[a.index].path
             if needs_carrier and not state.carries(a.index):
-                raise NoCarrier(self.vocabulary.signals[a.index].path)
+                raise NoCarrier(path)
+            if (hold := state.holds.get(a.index)) and hold.keeps_out(a):
+                raise Held(path, hold.priority, priority)
         if deadline_ns is not None and deadline_ns < now_ns:
             raise TooLate("the deadline had passed before anything was handed over")
-        state.set_targets({a.index: Datapoint(a.value, now_ns, now_ns) for a in asked})
+        state.set_targets({a.index: Datapoint(a.value, now_ns, now_ns, by) for a in asked})
+        if priority:
+            state.hold({a.index: Hold(priority, now_ns + HOLD_NS, by) for a in asked})
         batches: dict[ActuatorClaim, list[Actuation]] = {}
         for a in asked:
             if carrier := state.carriers.get(a.index):
@@ -293,11 +247,12 @@ class Broker:
         """What an actuator was last asked for, None when it never was."""
         return self._state(vehicle).targets.get(index)
 
-    def _invalidate(self, vehicle: str, indices: Iterable[int]) -> None:
+    def _invalidate(self, vehicle: str, by: str, indices: Iterable[int]) -> None:
         state, now_ns = self._state(vehicle), self._now_ns()
         known = [i for i in indices if state.latest[i].value is not None]
-        changes = {i: Datapoint(None, now_ns, now_ns) for i in known}
+        changes = {i: Datapoint(None, now_ns, now_ns, by) for i in known}
         for index, point in changes.items():
+            state.past.keep(index, state.latest[index])
             state.latest[index] = point
         state.notify(changes)
 
@@ -331,6 +286,8 @@ class _Vehicle:
         self.target_watchers: dict[Watcher, bool] = {}
         self.carriers: dict[int, ActuatorClaim] = {}
         self.sources: dict[int, SignalClaim] = {}
+        self.holds: dict[int, Hold] = {}
+        self.past = Past()
 
     def _default(self, signal: Signal) -> Value | None:
         # Only an attribute is known before anything was measured.
@@ -352,6 +309,12 @@ class _Vehicle:
         for watcher in self.target_watchers:
             watcher.push(targets)
 
+    def hold(self, holds: Mapping[int, Hold]) -> None:
+        self.holds.update(holds)
+        for index, hold in holds.items():
+            if carrier := self.carriers.get(index):
+                carrier.give_way(index, hold.priority)
+
     def carries(self, index: int) -> bool:
         """Whether somebody carries out what this actuator is asked to do."""
         return index in self.carriers or any(c and index in w.indices for w, c in self.target_watchers.items())
@@ -363,6 +326,10 @@ class _Vehicle:
     def tell_interest(self, indices: frozenset[int]) -> None:
         for claim in {c for i, c in self.sources.items() if i in indices}:
             claim.interest_changed(indices)
+
+
+def _named(source: str | None, claim: Claim | None) -> str:
+    return source if source is not None else claim.by if claim else ""
 
 
 def _wire(signal: Signal) -> Callable[[Any], Value]:
@@ -386,7 +353,3 @@ def _limits(signal: Signal, low: float, high: float) -> tuple[float, float]:
         low if signal.minimum is None else max(low, signal.minimum),
         high if signal.maximum is None else min(high, signal.maximum),
     )
-
-
-def _nobody() -> None:
-    """The wake of a watcher whose reader only polls."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from renkei.errors import Claimed
 from renkei.vocabulary import Signal, Value
@@ -23,12 +23,14 @@ class Actuation:
     """One value that one actuator is asked to take; it ends once, and the first end stands.
 
     `t_ns` is when it was asked, `deadline_ns` after when it must not be carried out, both ns since 1970; `by` says who
-    asked; `why` explains an end other than done.
+    asked, with which `priority`; `why` explains an end other than done.
     """
 
-    def __init__(self, index: int, value: Value, t_ns: int, deadline_ns: int | None = None, by: str = "") -> None:
+    def __init__(
+        self, index: int, value: Value, t_ns: int, deadline_ns: int | None = None, by: str = "", priority: int = 0
+    ) -> None:
         self.index, self.value, self.t_ns = index, value, t_ns
-        self.deadline_ns, self.by = deadline_ns, by
+        self.deadline_ns, self.by, self.priority = deadline_ns, by, priority
         self.state: State = "handed over"
         self.why = ""
         self.taken = False
@@ -70,6 +72,19 @@ class Actuation:
             self.finish("failed", "its deadline passed before it could be carried out")
 
 
+class Hold(NamedTuple):
+    """An actuator that one client with a priority set a while ago, until a time in ns since 1970."""
+
+    priority: int
+    until_ns: int
+    by: str
+
+    def keeps_out(self, actuation: Actuation) -> bool:
+        """Whether what this one asks for has to wait; who holds an actuator is never kept out."""
+        is_holder = bool(self.by) and actuation.by == self.by
+        return actuation.t_ns < self.until_ns and actuation.priority < self.priority and not is_holder
+
+
 class Claim:
     """The exclusive right to some signals of one vehicle, until it is released; the broker makes it."""
 
@@ -77,6 +92,7 @@ class Claim:
         self._taken, self._signal = taken, signal
         self._indices: dict[int, None] = {}
         self.released = False
+        self.by = ""
 
     @property
     def indices(self) -> tuple[int, ...]:
@@ -140,6 +156,12 @@ class ActuatorClaim(Claim):
         while len(self._running) > _MOST_RUNNING:
             self._running.popleft().finish("unknown", "its carrier does not answer")
         self._carry(actuations)
+
+    def give_way(self, index: int, priority: int) -> None:
+        """End what was asked for with a lower priority and nobody has begun."""
+        for actuation in self.running:
+            if actuation.index == index and actuation.priority < priority and not actuation.taken:
+                actuation.finish("failed", f"it gave way to a client with priority {priority}")
 
     def _ended(self) -> None:
         running, self._running = self._running, deque()

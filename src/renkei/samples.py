@@ -30,8 +30,15 @@ class _Invalid:
         return "INVALID"
 
 
+class _Stale:
+    def __repr__(self) -> str:
+        return "STALE"
+
+
 INVALID: Final = _Invalid()
 """Stands in the place of a value that cannot be true; None stands for one that is not available."""
+STALE: Final = _Stale()
+"""Stands in the place of a value that a live source no longer says; no recording has such a sample."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

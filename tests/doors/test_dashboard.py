@@ -14,6 +14,7 @@ from renkei.broker import Broker
 from renkei.doors.dashboard.door import Dashboard
 from renkei.doors.http import HttpDoor
 from renkei.errors import DoorError, UnknownName
+from renkei.samples import STALE
 from renkei.vocabulary import Signal, Vocabulary
 
 SPEED = "Vehicle.Speed"
@@ -102,7 +103,7 @@ def test_a_signal_is_told_with_what_it_means(door):
     assert row.pop("description") == door.vocabulary[SPEED].description != ""
     assert row == {
         "path": SPEED, "value": 12.5, "unit": "km/h", "datatype": "float", "kind": "sensor", "is_default": False,
-        "quality": "ok",
+        "quality": "ok", "source": "",
     }  # fmt: skip
 
 
@@ -112,6 +113,12 @@ def test_a_signal_that_never_came_is_left_out_and_one_not_available_is_null(door
     assert signals(door)[SPEED]["value"] is None
     assert signals(door)[SPEED]["quality"] == "not available"
     assert SPEED not in signals(door, SECOND)
+
+
+def test_a_signal_that_is_no_longer_said_is_told_as_stale_with_its_source(door):
+    door.call(door.broker.publish, FIRST, [(door.vocabulary[SPEED].index, STALE, 5)], None, "live on can0")
+    row = signals(door)[SPEED]
+    assert (row["value"], row["quality"], row["source"], row["t_source_ns"]) == (None, "stale", "live on can0", 5)
 
 
 def test_what_the_tree_presumes_of_every_car_is_marked(door):

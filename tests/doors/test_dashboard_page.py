@@ -6,6 +6,8 @@ import browser
 import pytest
 from open_dashboard import NAMES, VEHICLES, OpenDashboard
 
+from renkei.samples import STALE
+
 FIRST, SECOND = VEHICLES
 BATTERY = "Vehicle.Powertrain.TractionBattery."
 SPEED, CURRENT, POWER = "Vehicle.Speed", BATTERY + "CurrentCurrent", BATTERY + "CurrentPower"
@@ -116,6 +118,16 @@ def test_not_available_is_a_dash_and_never_zero(door, look):
     page.until(f"{cell(SPEED, 'value')} === '0'")
     page.until(f"{cell(CURRENT, 'value')} === '–'")
     assert card(page) == {"Speed": "0.0 km/h", "Battery current": "–  not available"}
+
+
+def test_a_value_that_is_no_longer_said_is_a_dash_and_called_stale(door, look):
+    door.publish({SPEED: 5.0, CURRENT: STALE})
+    page = look()
+    page.until(f"{cell(CURRENT, 'value')} === '–'")
+    page.until(f"{cell(CURRENT, 'age')} === 'stale, now'")
+    door.publish({SPEED: STALE, CURRENT: 1.0})
+    page.until(f"{cell(CURRENT, 'value')} === '1'")
+    assert card(page) == {"Speed": "–  stale", "Battery current": "1.0 A into the battery"}
 
 
 def test_a_car_shows_only_what_it_has(door, look):

@@ -189,9 +189,10 @@ def stall(door):
     end, held = time.monotonic() + PATIENCE_S, 0
     while held < 5:
         assert time.monotonic() < end, "the reader took it all"
+        dropped = watcher.dropped
         door.publish({TRACK: str(time.monotonic_ns()) + "x" * 1_000_000})
         time.sleep(0.02)
-        held = held + 1 if watcher.waiting > 1 else 0
+        held = held + 1 if watcher.dropped > dropped else 0
     return watcher
 
 

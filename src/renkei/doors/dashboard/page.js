@@ -79,7 +79,7 @@ function unitText(unit) {
 // --- a car: its card and its part of the table
 
 function newCar(id) {
-  const car = {id, values: {}, heard: {}, about: {}, rows: new Map(), tiles: new Map(), history: new Map(), asking: false};
+  const car = {id, values: {}, why: {}, heard: {}, about: {}, rows: new Map(), tiles: new Map(), history: new Map(), asking: false};
   car.card = make("article", "car");
   car.title = make("h2", "", id);
   car.where = make("p", "where");
@@ -108,8 +108,10 @@ function describe(car, name, port) {
 }
 
 function take(car, values, now) {
-  for (const [path, value] of Object.entries(values)) {
+  for (const [path, told] of Object.entries(values)) {
+    const why = told && told.quality, value = why ? null : told;
     car.values[path] = value;
+    car.why[path] = value === null ? why || "not available" : "";
     if (now !== null) car.heard[path] = now;
     if (SPARKS.some(s => s.paths.includes(path))) remember(car, path, value);
   }
@@ -148,7 +150,10 @@ function learn(car, {signals, t_ns}) {
   for (const signal of signals) {
     const heard = now - (t_ns - signal.t_receive_ns) / 1e6;
     car.heard[signal.path] = Math.max(car.heard[signal.path] ?? -Infinity, heard);
-    if (!(signal.path in car.values)) car.values[signal.path] = signal.value;
+    if (!(signal.path in car.values)) {
+      car.values[signal.path] = signal.value;
+      car.why[signal.path] = signal.value === null ? signal.quality : "";
+    }
     car.about[signal.path] = signal;
     if (!car.rows.has(signal.path)) addRow(car, signal);
   }
@@ -202,7 +207,9 @@ function showRow(car, path, {row, value, age, summary, list}) {
     put(value, valueText(path, now));
   }
   const ms = performance.now() - car.heard[path];
-  put(age, about.kind === "attribute" ? "fixed" : ageText(ms));
+  const since = about.kind === "attribute" ? "fixed" : ageText(ms);
+  put(age, car.why[path] && now === null ? `${car.why[path]}, ${since}` : since);
+  age.title = about.source ? `from ${about.source}` : "";
   row.classList.toggle("old", about.kind !== "attribute" && ms > OLD_MS);
 }
 
@@ -223,7 +230,7 @@ function showTile(car, {label, paths, digits, direction}) {
   const ms = performance.now() - car.heard[path];
   const old = ms > OLD_MS && value !== null;
   const flow = direction && value ? (value > 0 ? "into the battery" : "out of the battery") : "";
-  put(tile.note, value === null ? "not available" : old ? `${ageText(ms)} ago` : flow);
+  put(tile.note, value === null ? car.why[path] || "not available" : old ? `${ageText(ms)} ago` : flow);
   tile.box.classList.toggle("old", old);
   tile.box.dataset.path = path;
 }

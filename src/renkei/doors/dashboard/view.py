@@ -10,8 +10,8 @@ from renkei.broker import Broker, Changes, Datapoint
 from renkei.errors import UnknownName
 from renkei.vocabulary import Signal, Value, Vocabulary
 
-Values = dict[str, Value | None]
-"""Value by path; None: not available."""
+Values = dict[str, Value | dict[str, str] | None]
+"""Value by path; None: not available; an object with its quality where a value is missing for another reason."""
 
 
 class View:
@@ -43,11 +43,11 @@ class View:
 
     def values(self, vehicle: str) -> Values:
         """All that the vehicle told so far."""
-        return {signal.path: point.value for signal, point in self._told(vehicle)}
+        return {signal.path: _value(point) for signal, point in self._told(vehicle)}
 
     def changed(self, changes: Changes) -> Values:
         signals = self.vocabulary.signals
-        return {signals[index].path: point.value for index, point in changes.items()}
+        return {signals[index].path: _value(point) for index, point in changes.items()}
 
     def signals(self, vehicle: str) -> dict[str, Any]:
         """All that the vehicle told so far, with what it means; `t_ns` is the time of this answer."""
@@ -63,6 +63,10 @@ class View:
                 yield signal, point
 
 
+def _value(point: Datapoint) -> Value | dict[str, str] | None:
+    return point.value if point.quality in ("ok", "not available") else {"quality": point.quality}
+
+
 def _row(signal: Signal, point: Datapoint) -> dict[str, Any]:
     return {
         "path": signal.path,
@@ -75,6 +79,7 @@ def _row(signal: Signal, point: Datapoint) -> dict[str, Any]:
         "t_source_ns": point.t_source_ns,
         "t_receive_ns": point.t_receive_ns,
         "quality": point.quality,
+        "source": point.source,
         "description": signal.description,
     }
 

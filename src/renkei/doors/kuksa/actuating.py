@@ -9,18 +9,20 @@ from typing import Any, NamedTuple
 import grpc
 
 from renkei.claims import Actuation
-from renkei.doors.kuksa.calls import House, StatusError, parse, refusing
+from renkei.doors.asking import NOT_AFTER_KEY, PRIORITY_KEY, asking_of
+from renkei.doors.kuksa.calls import INVALID, House, StatusError, parse, refusing
 from renkei.doors.kuksa.values import status_of
 from renkei.errors import InputError
 from renkei.vocabulary import Signal, Value
 
 
 class Caller(NamedTuple):
-    """Who asks, for which vehicle, and until when (ns since 1970; None: without a deadline)."""
+    """Who asks, for which vehicle, until when (ns since 1970; None: without a deadline), and how urgently."""
 
     vehicle: str
     deadline_ns: int | None
     by: str
+    priority: int = 0
 
 
 Target = tuple[Signal, Value]
@@ -31,7 +33,7 @@ def command(house: House, default: str, request_class: Any, answer: Callable[[Ca
 
     async def call(raw: bytes, context: Any) -> bytes:
         async with refusing(context):
-            return answer(caller(house, default, context), parse(request_class, raw))
+            return answer(caller_of(house, default, context), parse(request_class, raw))
         raise AssertionError("a refused RPC was aborted")
 
     return grpc.unary_unary_rpc_method_handler(call)
@@ -42,36 +44,48 @@ def command_stream(house: House, default: str, request_class: Any, answer: Calla
 
     async def call(requests: Any, context: Any) -> bytes:
         async with refusing(context):
-            asking = caller(house, default, context)
+            caller = caller_of(house, default, context)
             with house.one_more_stream(context.peer()):
                 async for raw in requests:
-                    answer(asking, parse(request_class, raw))
+                    answer(caller, parse(request_class, raw))
             return b""
         raise AssertionError("a refused RPC was aborted")
 
     return grpc.stream_unary_rpc_method_handler(call)
 
 
-def caller(house: House, default: str, context: Any) -> Caller:
-    """Raises StatusError for a vehicle that there is not."""
+def caller_of(house: House, default: str, context: Any) -> Caller:
+    """Raises StatusError for a vehicle that there is not, and for a priority or time that is none."""
+    metadata = context.invocation_metadata() or ()
+    stated = dict(metadata)
+    try:
+        asking = asking_of(context.peer(), _text(stated.get(PRIORITY_KEY)), _text(stated.get(NOT_AFTER_KEY)))
+    except InputError as e:
+        raise StatusError(INVALID, str(e)) from None
     left_s = context.time_remaining()
-    deadline_ns = None if left_s is None else time.time_ns() + int(left_s * 1e9)
-    return Caller(house.vehicle(default, context.invocation_metadata()), deadline_ns, context.peer())
+    if left_s is not None:
+        asking = asking.until(time.time_ns() + int(left_s * 1e9))
+    return Caller(house.vehicle(default, metadata), asking.deadline_ns, asking.by, asking.priority)
 
 
-def actuate(house: House, asking: Caller, targets: Iterable[Target], needs_carrier: bool = True) -> None:
+def _text(stated: Any) -> str | None:
+    return stated if stated is None else str(stated)
+
+
+def actuate(house: House, caller: Caller, targets: Iterable[Target], needs_carrier: bool = True) -> None:
     """Hand all targets over, or none; raises StatusError, and DATA_LOSS when a provider could not take them."""
     try:
         handed = house.broker.actuate(
-            asking.vehicle,
+            caller.vehicle,
             [(signal.index, value) for signal, value in targets],
-            deadline_ns=asking.deadline_ns,
-            by=asking.by,
+            deadline_ns=caller.deadline_ns,
+            by=caller.by,
+            priority=caller.priority,
             needs_carrier=needs_carrier,
         )
     except InputError as refused:
         raise status_of(house, refused) from None
-    house.watch_deadline(asking.deadline_ns)
+    house.watch_deadline(caller.deadline_ns)
     if lost := next((a for a in handed if a.state == "failed"), None):
         raise StatusError(grpc.StatusCode.DATA_LOSS, _lost(house, lost))
 

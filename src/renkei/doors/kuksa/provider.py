@@ -33,7 +33,7 @@ def handler(house: House, default: str) -> Any:
     async def call(requests: Any, context: Any) -> None:
         async with refusing(context):
             with house.one_more_stream(context.peer()):
-                provider = Provider(house, house.vehicle(default, context.invocation_metadata()))
+                provider = Provider(house, house.vehicle(default, context.invocation_metadata()), context.peer())
                 try:
                     await _serve(provider, requests, context.write)
                 finally:
@@ -79,8 +79,8 @@ async def _write(provider: Provider, write: Callable[[bytes], Awaitable[None]]) 
 class Provider:
     """One provider's stream: its claims, what waits to be sent to it, and what it has not answered yet."""
 
-    def __init__(self, house: House, vehicle: str) -> None:
-        self._house, self._vehicle = house, vehicle
+    def __init__(self, house: House, vehicle: str, peer: str) -> None:
+        self._house, self._vehicle, self._peer = house, vehicle, peer
         self._actuators: ActuatorClaim | None = None
         self._signals: SignalClaim | None = None
         self._outbox: deque[bytes | Sequence[Actuation]] = deque()
@@ -152,7 +152,7 @@ class Provider:
             if self._signals:
                 self._signals.extend(indices)
             else:
-                self._signals = self._house.broker.claim_signals(self._vehicle, indices, self._interested)
+                self._signals = self._house.broker.claim_signals(self._vehicle, indices, self._interested, self._peer)
         except InputError as refused:
             raise status_of(self._house, refused) from None
         self._house.sources.update({(self._vehicle, i): self for i in indices})

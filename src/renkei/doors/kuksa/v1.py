@@ -14,7 +14,7 @@ from typing import Any
 import grpc
 
 from renkei.broker import Changes, Datapoint, Watcher
-from renkei.doors.kuksa.actuating import caller, command
+from renkei.doors.kuksa.actuating import caller_of, command
 from renkei.doors.kuksa.calls import (
     EXHAUSTED,
     INVALID,
@@ -65,10 +65,10 @@ def _streamed_update(house: House, default: str) -> Any:
 
     async def call(requests: Any, context: Any) -> None:
         async with refusing(context):
-            asking = caller(house, default, context)
+            caller = caller_of(house, default, context)
             with house.one_more_stream(context.peer()):
                 async for raw in requests:
-                    await context.write(set_entries(house, asking, parse(V1.StreamedUpdateRequest, raw)))
+                    await context.write(set_entries(house, caller, parse(V1.StreamedUpdateRequest, raw)))
 
     return grpc.stream_stream_rpc_method_handler(call)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import grpc
@@ -19,9 +20,20 @@ _ERRORS = {
     INVALID: (400, "bad_request"),
     _FORBIDDEN: (403, "forbidden"),
     grpc.StatusCode.ALREADY_EXISTS: (403, "forbidden"),
+    grpc.StatusCode.FAILED_PRECONDITION: (403, "forbidden"),
+    grpc.StatusCode.DEADLINE_EXCEEDED: (408, "timeout"),
 }
+STALE_NS = 10_000_000_000
+"""A target whose own timestamp is older is not carried out; clocks may differ by less."""
 _UNAVAILABLE = (503, "unavailable")
 _NOT_ALONE = "not handed over, because another target of the request was refused"
+
+
+def _refuse_stale(signal: Signal, t_ns: int | None) -> None:
+    """Raises StatusError for a target that its client itself says is old: one that waited somewhere, or comes again."""
+    if t_ns is not None and time.time_ns() - t_ns > STALE_NS:
+        text = f"{signal.path}: the target is older than {STALE_NS // 1_000_000_000} s by its own timestamp"
+        raise StatusError(grpc.StatusCode.DEADLINE_EXCEEDED, text)
 
 
 def entry_error(path: str, refused: StatusError) -> Any:
@@ -31,7 +43,7 @@ def entry_error(path: str, refused: StatusError) -> Any:
     return V1.DataEntryError(path=path[:PATH_LENGTH], error=error)
 
 
-def set_entries(house: House, asking: Caller, request: Any) -> bytes:
+def set_entries(house: House, caller: Caller, request: Any) -> bytes:
     """A SetResponse. Good current values are stored beside bad ones; targets are handed over all or none.
 
     Raises StatusError when there is nothing to set, and for a target on something that is not an actuator.
@@ -42,8 +54,8 @@ def set_entries(house: House, asking: Caller, request: Any) -> bytes:
     setting = _Setting(house)
     for update in request.updates:
         setting.read(update)
-    setting.store(asking.vehicle)
-    setting.hand_over(asking)
+    setting.store(caller)
+    setting.hand_over(caller)
     reply = V1.SetResponse(errors=[entry_error(path, refused) for path, refused in setting.errors])
     if reply.errors:
         reply.error.CopyFrom(reply.errors[0].error)
@@ -87,6 +99,7 @@ class _Setting:
             raise StatusError(INVALID, f"Cannot set a target: {signal.path} is not an actuator")
         try:
             value = target_in(signal, point, "value")
+            _refuse_stale(signal, source_time_ns(point))
             self._targets.append((signal, signal.check(value)))
         except StatusError as refused:
             self._refuse_target(signal, refused)
@@ -97,16 +110,16 @@ class _Setting:
         self._target_refused = True
         self.errors.append((signal.path, refused))
 
-    def store(self, vehicle: str) -> None:
-        for index, refused in self._house.broker.put_all(vehicle, self._values).items():
+    def store(self, caller: Caller) -> None:
+        for index, refused in self._house.broker.put_all(caller.vehicle, self._values, source=caller.by).items():
             path = self._house.vocabulary.signals[index].path
             self.errors.append((path, status_of(self._house, refused)))
 
-    def hand_over(self, asking: Caller) -> None:
+    def hand_over(self, caller: Caller) -> None:
         """A target needs no carrier here: in v1 it is a wish that is kept, whoever carries it out."""
         try:
             if self._target_refused:
                 raise StatusError(INVALID, _NOT_ALONE)
-            actuate(self._house, asking, self._targets, needs_carrier=False)
+            actuate(self._house, caller, self._targets, needs_carrier=False)
         except StatusError as refused:
             self.errors += [(signal.path, refused) for signal, _ in self._targets]

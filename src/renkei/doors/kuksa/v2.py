@@ -46,7 +46,7 @@ def handlers(house: House, vehicle: str) -> dict[str, Any]:
         "BatchActuate": command(house, vehicle, V2.BatchActuateRequest, partial(_batch_actuate, house)),
         "ActuateStream": command_stream(house, vehicle, V2.ActuateRequest, partial(_actuate, house)),
         "OpenProviderStream": provider.handler(house, vehicle),
-        "PublishValue": one(V2.PublishValueRequest, partial(_publish_value, house)),
+        "PublishValue": command(house, vehicle, V2.PublishValueRequest, partial(_publish_value, house)),
         "GetServerInfo": one(V2.GetServerInfoRequest, _server_info),
         "Subscribe": many(V2.SubscribeRequest, partial(_subscribe, house)),
         "SubscribeById": many(V2.SubscribeByIdRequest, partial(_subscribe_by_id, house)),
@@ -118,26 +118,26 @@ def _stream(
     return Stream(Watcher(indices, request.buffer_size, interval_ns), encode(first), encode)
 
 
-def _publish_value(house: House, vehicle: str, request: Any) -> bytes:
+def _publish_value(house: House, caller: Caller, request: Any) -> bytes:
     if not request.HasField("data_point"):
         raise StatusError(INVALID, "No datapoint provided for publish_value")
     signal = signal_of(house, request.signal_id)
     value = value_in(signal, request.data_point.value)
     try:
-        house.broker.put(vehicle, signal.index, value, source_time_ns(request.data_point))
+        house.broker.put(caller.vehicle, signal.index, value, source_time_ns(request.data_point), source=caller.by)
     except InputError as refused:
         raise status_of(house, refused) from None
     return b""
 
 
-def _actuate(house: House, asking: Caller, request: Any) -> bytes:
-    actuate(house, asking, [_target(house, request)])
+def _actuate(house: House, caller: Caller, request: Any) -> bytes:
+    actuate(house, caller, [_target(house, request)])
     return b""
 
 
-def _batch_actuate(house: House, asking: Caller, request: Any) -> bytes:
+def _batch_actuate(house: House, caller: Caller, request: Any) -> bytes:
     house.count(request.actuate_requests)
-    actuate(house, asking, [_target(house, each) for each in request.actuate_requests])
+    actuate(house, caller, [_target(house, each) for each in request.actuate_requests])
     return b""
 
 

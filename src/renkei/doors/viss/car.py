@@ -7,22 +7,27 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from renkei.broker import Broker, Datapoint
+from renkei.doors.asking import Asking
 from renkei.doors.viss.filters import Capabilities, Filters, History, Metadata, read_filters
 from renkei.doors.viss.refusals import (
     Refused,
     Version,
     bad_request,
+    forbidden,
     invalid_data,
     refused_value,
+    too_many,
     unavailable,
 )
 from renkei.doors.viss.tree import FILTERS, PROTOCOLS, SERVER, Tree, server_values
 from renkei.doors.viss.wire import point, value_of
-from renkei.errors import NoCarrier, NotActuator, TooLate, ValueRefused
+from renkei.errors import Held, NoCarrier, NotActuator, TooLate, ValueRefused
 from renkei.vocabulary import Signal
 
 DEADLINE_S = 5.0
 """After this long a target that nobody has begun to carry out is dropped."""
+MOST_PAST = 5000
+"""Data points in one answer about the past."""
 
 
 class Car:
@@ -66,9 +71,8 @@ class Car:
                 return {"metadata": self._metadata(request, filters, filters.other)}
             case Capabilities():
                 return {"metadata": {"filter": FILTERS, "transport_protocol": PROTOCOLS, "access_ctrl": ()}}
-            case History():
-                self.leaves(request, filters)
-                raise unavailable("The requested data was not found: no history is kept")
+            case History(period_s):
+                return {"data": self._history(self.leaves(request, filters), period_s, version)}
         raise bad_request("Incorrect filter: only a subscription takes this one")
 
     def _metadata(self, request: dict[str, Any], filters: Filters, wanted: Metadata) -> dict[str, Any]:
@@ -77,7 +81,21 @@ class Car:
             return self.tree.metadata_by_path(path, filters.paths.patterns, wanted.generations, wanted.keys)
         return {path.rsplit(".", 1)[-1]: self.tree.metadata(path, wanted.generations, wanted.keys)}
 
-    def set(self, request: dict[str, Any]) -> None:
+    def _history(self, signals: Sequence[Signal], period_s: int, version: Version) -> Any:
+        """The former values of each signal, oldest first; raises Refused when there is none of any."""
+        since_ns = time.time_ns() - period_s * 1_000_000_000
+        told = []
+        for signal in signals:
+            past = [] if is_of_server(signal) else self.broker.past(self.vehicle, signal.index, since_ns)
+            if past:
+                told.append({"path": signal.path, "dp": [point(p, version) for p in past]})
+            if sum(len(t["dp"]) for t in told) > MOST_PAST:
+                raise too_many(f"more than {MOST_PAST} data points: ask for a shorter period or fewer paths")
+        if not told:
+            raise unavailable("The requested data was not found: nothing earlier is kept")
+        return told[0] if len(told) == 1 else told
+
+    def set(self, request: dict[str, Any], asking: Asking) -> None:
         """Ask an actuator for a value; raises Refused. That it was asked for does not say that it comes to be."""
         signal = self.tree.leaf(self.tree.path(request.get("path")))
         if "value" not in request:
@@ -85,15 +103,19 @@ class Car:
         if signal.kind != "actuator":
             raise invalid_data(f"Update of {_A[signal.kind]} is not supported: {signal.path}")
         value = value_of(signal, request["value"])
-        deadline_ns = time.time_ns() + round(DEADLINE_S * 1e9)
+        by, priority, deadline_ns = asking.until(time.time_ns() + round(DEADLINE_S * 1e9))
         try:
-            (asked,) = self.broker.actuate(self.vehicle, [(signal.index, value)], deadline_ns=deadline_ns, by="viss")
+            (asked,) = self.broker.actuate(
+                self.vehicle, [(signal.index, value)], deadline_ns=deadline_ns, by=by, priority=priority
+            )
         except ValueRefused as refused:
             raise refused_value(refused) from None
         except NotActuator as e:
             raise invalid_data(str(e)) from None
         except NoCarrier as e:
             raise Refused(503, "service_unavailable", str(e)) from None
+        except Held as e:
+            raise forbidden(str(e)) from None
         except TooLate as e:
             raise Refused(504, "gateway_timeout", str(e)) from None
         if asked.state == "failed":

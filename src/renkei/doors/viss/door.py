@@ -12,6 +12,7 @@ from starlette.websockets import WebSocket
 
 from renkei.broker import Broker
 from renkei.doors.viss import wire
+from renkei.doors.viss.asking import asking_in
 from renkei.doors.viss.car import Car
 from renkei.doors.viss.filters import version_of
 from renkei.doors.viss.refusals import Refused, Version, bad_request, unavailable
@@ -70,7 +71,8 @@ class Viss:
             path = below if "path" in request.path_params else request.scope["path"].strip("/")
             car = self._car(vehicle, request)
             if request.method == "POST":
-                car.set(await _body(request) | {"path": path})
+                body = await _body(request)
+                car.set(body | {"path": path}, asking_in(request, body))
                 return _answer({})
             return _answer(car.get(stated | {"path": path}, version))
         except Refused as refused:

@@ -69,7 +69,9 @@ class Curvelog:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Points of the past."""
+    """Points of the past, from so many seconds ago on."""
+
+    period_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,8 @@ def _history(parameter: Any) -> History:
     found = _DURATION.fullmatch(parameter) if isinstance(parameter, str) else None
     if not found or found[1] == "999D":
         raise bad_request("Missing or invalid filter: expected a period such as P1DT2H30M5S, below 999 days")
-    return History()
+    days, hours, minutes, seconds = (int((found[n] or "0D")[:-1]) for n in (1, 3, 4, 5))
+    return History(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
 
 
 def _metadata(parameter: Any) -> Metadata:

@@ -9,6 +9,7 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from renkei.doors.viss import wire
+from renkei.doors.viss.asking import asking_in
 from renkei.doors.viss.car import Car
 from renkei.doors.viss.filters import version_of
 from renkei.doors.viss.refusals import Refused, Version, bad_request, too_many, unavailable
@@ -85,7 +86,7 @@ class Session:
             case "get":
                 return self._car.get(request, self._speaks)
             case "set":
-                self._car.set(request)
+                self._car.set(request, asking_in(self._socket, request))
                 return {}
             case "subscribe":
                 return {"subscriptionId": self._subscribed(request)}
@@ -111,11 +112,15 @@ class Session:
         return {"subscriptionId": identity} if self._speaks == 2 else {}
 
     async def _serve(self, identity: str) -> None:
+        subscription = self._subscriptions[identity]
+
         async def send(data: Any) -> None:
             event = {"action": "subscription", "subscriptionId": identity, "data": data, "ts": wire.now()}
+            if lost := subscription.lost:
+                event["lost"] = str(lost)
             await self._send(event)
 
-        await self._subscriptions[identity].run(send)
+        await subscription.run(send)
 
     async def _send(self, message: dict[str, Any]) -> None:
         async with asyncio.timeout(STALLED_S):

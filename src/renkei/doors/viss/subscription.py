@@ -40,6 +40,11 @@ class Subscription:
     async def run(self, send: Send) -> None:
         await self._run(send)
 
+    @property
+    def lost(self) -> int:
+        """Values that gave way to newer ones so far because the client was slow; told with each event as `lost`."""
+        return self._watch.lost if self._watch else 0
+
     def close(self) -> None:
         if self._watch:
             self._watch.close()
@@ -139,6 +144,10 @@ class _Watch:
         self._watcher = Watcher([s.index for s in signals], buffer_size=behind)
         self._watcher.wake = self._wake.set
         car.broker.watch(car.vehicle, self._watcher)
+
+    @property
+    def lost(self) -> int:
+        return self._watcher.dropped
 
     async def next(self) -> list[Changes]:
         """All that came since the last call; waits for something to come."""

@@ -9,7 +9,7 @@ from renkei.doors.viss.refusals import bad_request, invalid_data, unavailable
 from renkei.doors.viss.wire import spelt
 from renkei.vocabulary import Signal, Value, Vocabulary
 
-FILTERS = ("timebased", "change", "paths", "range", "curvelog", "metadata")
+FILTERS = ("timebased", "change", "paths", "range", "curvelog", "history", "metadata")
 PROTOCOLS = ("ws", "http")
 MOST_PATHS = 100
 """Search paths in one request."""

@@ -71,12 +71,20 @@ def now() -> str:
 
 
 def point(datapoint: Datapoint, version: Version) -> dict[str, Any]:
-    """A data point: `ts` is the time at the source, `receivedTs`, a field of our own, when it came to renkei."""
-    return {
+    """A data point: `ts` is the time at the source. Fields of our own, which the schema admits, say more.
+
+    `receivedTs`: when it came to renkei; `source`: who said it, where known; `quality`: why there is no value.
+    """
+    told: dict[str, Any] = {
         "value": spelt(datapoint.value, version),
         "ts": stamp(datapoint.t_source_ns),
         "receivedTs": stamp(datapoint.t_receive_ns),
     }
+    if datapoint.source:
+        told["source"] = datapoint.source
+    if datapoint.quality != "ok":
+        told["quality"] = datapoint.quality
+    return told
 
 
 def spelt(value: Value | None, version: Version) -> str | list[str]:
