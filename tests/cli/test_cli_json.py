@@ -110,7 +110,7 @@ def test_import(reports):
     assert code == (1 if report["set_aside"] else 0)
     assert report["vehicle"] == "acme/one"
     assert report["rows"] > 0
-    assert all(list(entry) == ["path", "why"] for entry in report["set_aside"])
+    assert all(list(entry) == ["signal", "why"] for entry in report["set_aside"])
     assert "d/makers/acme/maps/one.toml" in report["files"]
 
 
@@ -137,10 +137,10 @@ def test_list_makers_and_vehicles(reports):
 def test_list_signals_of_the_vocabulary(reports):
     code, report = reports["list signals"]
     assert code == 0
-    keys = ["path", "type", "datatype", "unit", "min", "max", "allowed", "default", "description"]
+    keys = ["signal", "type", "datatype", "unit", "min", "max", "allowed", "default", "description"]
     assert all(list(signal) == keys for signal in report)
-    assert [signal["path"] for signal in report] == [s.path for s in builtin()]
-    speed = next(signal for signal in report if signal["path"] == "Vehicle.Speed")
+    assert [signal["signal"] for signal in report] == [s.path for s in builtin()]
+    speed = next(signal for signal in report if signal["signal"] == "Vehicle.Speed")
     assert (speed["type"], speed["datatype"], speed["unit"]) == ("sensor", "float", "km/h")
 
 

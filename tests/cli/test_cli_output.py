@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
 import subprocess
 
 import pytest
-from command import DEMO_LOG, OUTLANDER, RENKEI, renkei
+from command import DEMO_LOG, OUTLANDER, RENKEI, ROOT, renkei
 
 PIPED = {
     "a long list": ["list", "signals"],
@@ -57,3 +60,35 @@ def test_nothing_is_coloured_in_a_pipe():
     for arguments in (["--help"], ["list", "makers"], ["decode", DEMO_LOG, "--vehicle", OUTLANDER]):
         done = renkei(*arguments)
         assert "\x1b" not in done.stdout + done.stderr
+
+
+ODD = "\x1b[31mred\x9b\u202e\r\n"
+
+
+def test_no_file_steers_a_terminal(tmp_path):
+    leaf = {"type": "attribute", "datatype": "string", "unit": ODD, "default": ODD, "description": ODD}
+    (tmp_path / "vss.json").write_text(json.dumps({"A": {"type": "branch", "children": {"B": leaf}}}))
+    table = renkei("list", "signals", "--vss", "vss.json", cwd=tmp_path)
+    document = renkei("list", "signals", "--vss", "vss.json", "--json", cwd=tmp_path)
+    assert table.stdout.splitlines()[1].split() == ["A.B", "attribute", "string", r"\x1b[31mred\x9b\u202e\r\n"]
+    for done in (table, document):
+        assert all(line.isprintable() for line in done.stdout.splitlines())
+    (signal,) = (s for s in json.loads(document.stdout) if s["signal"] == "A.B")
+    assert (signal["unit"], signal["default"], signal["description"]) == (ODD, ODD, ODD)
+
+
+def test_no_name_of_a_file_steers_a_terminal(tmp_path):
+    shutil.copytree(ROOT / "tests/fixtures/makers", tmp_path / "makers")
+    (tmp_path / f"makers/toyota/{ODD.strip()}").touch()
+    done = renkei("check", "--data", tmp_path)
+    assert done.returncode == 1
+    assert all(line.isprintable() for line in done.stdout.splitlines())
+    assert r"toyota/\x1b[31mred\x9b\u202e: nothing reads this file" in done.stdout
+
+
+def test_a_terminal_that_does_not_know_a_character_is_no_error(tmp_path):
+    leaf = {"type": "sensor", "datatype": "float", "unit": "Ω"}
+    (tmp_path / "vss.json").write_text(json.dumps({"A": {"type": "branch", "children": {"B": leaf}}}))
+    done = renkei("list", "signals", "--vss", "vss.json", cwd=tmp_path, env=os.environ | {"PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"\u03a9" in done.stdout

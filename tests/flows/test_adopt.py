@@ -101,7 +101,7 @@ SET_ASIDE = {
 def test_what_is_set_aside_says_why(imported):
     assert dict(imported[0].set_aside) == {f"Vehicle.{path}": why for path, why in SET_ASIDE.items()}
     assert json.loads(json.dumps(imported[0].as_json()))["set_aside"][0] == {
-        "path": "Vehicle.Body.Mirrors.DriverSide.Pan", "why": SET_ASIDE["Body.Mirrors.DriverSide.Pan"],
+        "signal": "Vehicle.Body.Mirrors.DriverSide.Pan", "why": SET_ASIDE["Body.Mirrors.DriverSide.Pan"],
     }  # fmt: skip
 
 

@@ -116,7 +116,7 @@ class Array:
 
 
 class SetAside(NamedTuple):
-    path: str
+    signal: str
     why: str
 
 

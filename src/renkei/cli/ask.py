@@ -51,8 +51,6 @@ def watch(
 
     Example: renkei watch Vehicle.Speed Vehicle.Powertrain.TractionBattery.StateOfCharge
     """
-    import json as writer
-
     from renkei.doors.kuksa.client import KuksaClient
 
     with KuksaClient(port, host, vehicle) as client:
@@ -60,9 +58,9 @@ def watch(
         for n, readings in enumerate(client.watch(paths), start=1):
             for r in readings:
                 if json:
-                    print(writer.dumps(_plain(r, units), ensure_ascii=False), flush=True)
+                    print(say.json_text(_plain(r, units)), flush=True)
                 else:
-                    print(f"{r.path}  {_text(r)} {units.get(r.path) or ''}".rstrip(), flush=True)
+                    print(say.plain(f"{r.path}  {_text(r)} {units.get(r.path) or ''}".rstrip()), flush=True)
             if n == count:
                 break
 

@@ -36,9 +36,9 @@ def dbc(
     else:
         for d in read:
             for repair in d.repairs:
-                print(f"{d.file}:{repair.line}: {repair.action}: {repair.what}")
+                say.line(f"{d.file}:{repair.line}: {repair.action}: {repair.what}")
             parts = {"message": len(d.messages), "signal": _signals(d), "remark": len(d.repairs)}
-            print(f"{d.file}: " + ", ".join(say.several(n, what) for what, n in parts.items()))
+            say.line(f"{d.file}: " + ", ".join(say.several(n, what) for what, n in parts.items()))
     if any(r.action != "noticed" for d in read for r in d.repairs):
         raise typer.Exit(1)
 
@@ -75,10 +75,10 @@ def import_(
         say.as_json(result.as_json())
     else:
         for path, why in result.set_aside:
-            print(f"set aside: {path}: {why}")
+            say.line(f"set aside: {path}: {why}")
         for written in result.files:
-            print(f"written: {written}")
+            say.line(f"written: {written}")
         print(f"{say.several(result.rows, 'row')} imported, {len(result.set_aside)} set aside; judge it with:")
-        print(f"  renkei check --data {out}")
+        say.line(f"  renkei check --data {out}")
     if result.set_aside:
         raise typer.Exit(1)

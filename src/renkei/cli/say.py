@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,21 +25,42 @@ Vss = Annotated[
 
 def as_json(content: Any) -> None:
     """One JSON document on standard output."""
-    print(json.dumps(content, indent=2, ensure_ascii=False, default=str))
+    print(json_text(content, indent=2))
+
+
+def json_text(content: Any, *, indent: int | None = None) -> str:
+    """JSON in which nothing steers a terminal: control characters and half characters are written as \\uXXXX."""
+    text = json.dumps(content, indent=indent, ensure_ascii=False, default=str)
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+_UNSEEN = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]")
+"""What json.dumps leaves in a text and a terminal obeys or hides; within strings of JSON alone."""
+
+
+def line(text: str) -> None:
+    """One line on standard output."""
+    print(plain(text))
+
+
+def plain(text: str) -> str:
+    """`text` with what cannot be printed escaped: a name or a file may hold what steers a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Aligned columns; what is None stays empty."""
-    text = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    text = [["" if cell is None else plain(str(cell)) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(columns, *text, strict=True)]
-    for line in ([*columns], *text):
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    for cells in ([*columns], *text):
+        print("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
 
 
-def note(line: str) -> None:
+def note(remark: str) -> None:
     """A remark that is not the result: one line on standard error, whatever a name or a file has put into it."""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
-    print(f"renkei: {shown}", file=sys.stderr)
+    print(f"renkei: {plain(remark)}", file=sys.stderr)
 
 
 def several(n: int, one: str, many: str | None = None) -> str:

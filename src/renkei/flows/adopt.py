@@ -40,7 +40,7 @@ class Adopted:
         return {
             "vehicle": self.vehicle,
             "rows": self.rows,
-            "set_aside": [{"path": path, "why": why} for path, why in self.set_aside],
+            "set_aside": [{"signal": path, "why": why} for path, why in self.set_aside],
             "files": [str(file) for file in self.files],
         }
 
