@@ -10,6 +10,7 @@ import queue
 import subprocess
 import sys
 import threading
+from collections import defaultdict
 from functools import cache
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import pytest
 
 SDK = "velocitas-sdk==0.15.7"
 INSTALL_S = 180
-PATIENCE_S = 30
+PATIENCE_S = 15
 
 
 @cache
@@ -62,8 +63,7 @@ class VelocitasApp:
 
     def __init__(self, port):
         self._port = port
-        self._heard = queue.SimpleQueue()
-        self._kept = []
+        self._heard = defaultdict(queue.SimpleQueue)
 
     def __enter__(self):
         address = f"grpc://127.0.0.1:{self._port}"
@@ -95,23 +95,18 @@ class VelocitasApp:
 
     def _read(self):
         for line in self._process.stdout:
-            self._heard.put(json.loads(line))
-        self._heard.put(None)
+            said = json.loads(line)
+            self._heard[next(iter(said))].put(said)
 
     def hear(self, key):
-        """The next thing told that has this key; what is told of others in between is kept for them."""
-        for place, said in enumerate(self._kept):
-            if key in said:
-                return self._kept.pop(place)
-        while True:
-            said = self._heard.get(timeout=PATIENCE_S)
-            assert said is not None, "".join(self._said)
-            if key in said:
-                return said
-            self._kept.append(said)
+        """The next thing told whose first key is this."""
+        try:
+            return self._heard[key].get(timeout=PATIENCE_S)
+        except queue.Empty:
+            raise AssertionError(f"the app does not tell {key}: {''.join(self._said)}") from None
 
     def do(self, command, key):
-        """What the app tells under a key after a command."""
+        """What the app tells under this key after a command."""
         self._process.stdin.write(command + "\n")
         self._process.stdin.flush()
         return self.hear(key)
