@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from renkei.can.frames import EXTENDED, Frames
 from renkei.catalogue import Catalogue
 from renkei.errors import UnknownName
-from renkei.flows.buses import Buses
+from renkei.flows.buses import Buses, found
+from renkei.flows.gist import STEP, Beginning, Gist
 from renkei.flows.plans import plan_of
 
 MAP = """
@@ -39,6 +40,9 @@ A, B, C, D, T, ANSWER, OTHER = 0x100, 0x101, 0x200, 0x201, 0x300, 0x7BB, 0x555
 MESSAGES = {"car": {"A": A, "B": B}, "ev": {"A": A, "C": C, "D": D}, "tail": {"T": T | EXTENDED}}
 
 
+IDS = st.sampled_from([A, B, C, D, T, T | EXTENDED, ANSWER, OTHER])
+
+
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory):
     """A car with the buses car (A, B), ev (A, C, D, answers of diagnostics) and tail (T, of 29 bits); all 6 bytes."""
@@ -67,6 +71,20 @@ def frames(*seen, channels=("can0", "can1", "can2")):
     )
 
 
+def gist(block):
+    """What is to be known of a log of these frames alone."""
+    of_all = Gist()
+    of_all.add(block)
+    return of_all
+
+
+def looked(plan, given, block):
+    """The buses as they are found in a log of these frames, and those on each channel."""
+    buses = Buses(plan, given)
+    buses.look(gist(block))
+    return buses, buses.of(block)
+
+
 FOUND = {
     "each bus where most of its messages are": (
         [("can0", A), ("can0", B), ("can1", A), ("can1", C), ("can1", D)],
@@ -79,6 +97,7 @@ FOUND = {
     ),
     "of two that show as many, the first": ([("can1", B), ("can0", B)], {"car": "can0"}),
     "several on one channel": ([("can0", B), ("can0", C), ("can0", T | EXTENDED)], dict.fromkeys(MESSAGES, "can0")),
+    "what the bus with most messages explains speaks for no other": ([("can0", A), ("can0", B)], {"car": "can0"}),
     "an answer of diagnostics shows its bus": ([("can1", ANSWER)], {"ev": "can1"}),
     "11 bits are not 29": ([("can0", T), ("can0", B | EXTENDED)], {}),
     "a frame shorter than its message shows nothing": ([("can0", B, 5), ("can1", B, 6)], {"car": "can1"}),
@@ -89,8 +108,7 @@ FOUND = {
 
 @pytest.mark.parametrize(("seen", "channels"), FOUND.values(), ids=FOUND)
 def test_buses_are_found_by_their_messages(plan, seen, channels):
-    buses = Buses(plan, {})
-    carried = buses.of(frames(*seen))
+    buses, carried = looked(plan, {}, frames(*seen))
     assert buses.channels == channels
     assert {
         bus: channel for channel, on in zip(("can0", "can1", "can2"), carried, strict=True) for bus in on
@@ -98,13 +116,13 @@ def test_buses_are_found_by_their_messages(plan, seen, channels):
 
 
 def test_on_a_shared_channel_the_bus_with_more_messages_comes_first(plan):
-    carried = Buses(plan, {}).of(frames(("can0", A), ("can0", C), ("can0", D), ("can0", T | EXTENDED)))
+    _, carried = looked(plan, {}, frames(*(("can0", id_) for id_ in (A, B, C, D, T | EXTENDED))))
     assert carried == [("ev", "car", "tail"), (), ()]
 
 
 def test_what_was_named_holds_and_no_other_bus_takes_its_channel(plan):
-    buses = Buses(plan, {"ev": "can0"})
-    assert buses.of(frames(("can0", B), ("can0", A), ("can1", C))) == [("ev",), (), ()]
+    buses, carried = looked(plan, {"ev": "can0"}, frames(("can0", B), ("can0", A), ("can1", C)))
+    assert carried == [("ev",), (), ()]
     assert buses.of(frames(("can1", B))) == [("ev",), ("car",), ()]
     assert buses.channels == {"ev": "can0", "car": "can1"}
 
@@ -119,11 +137,18 @@ def test_a_channel_that_the_log_does_not_have_carries_nothing(plan):
     assert buses.channels == {"car": "can9"}
 
 
-def test_a_bus_once_found_stays_where_it_was(plan):
-    buses = Buses(plan, {})
-    assert buses.of(frames(("can0", B))) == [("car",), (), ()]
-    assert buses.of(frames(("can1", A), ("can1", B), ("can2", C))) == [("car",), ("ev",), ()]
+def test_a_bus_of_which_nothing_was_heard_at_the_beginning_goes_where_it_is_first_heard(plan):
+    buses, carried = looked(plan, {}, frames(("can0", B)))
+    assert carried == [("car",), (), ()]
+    assert buses.of(frames(("can1", A), ("can0", A), ("can2", C))) == [("car",), ("ev",), ()]
+    assert buses.of(frames(("can2", C), ("can2", D))) == [("car",), ("ev",), ()]
     assert buses.of(frames()) == [("car",), ("ev",), ()]
+
+
+def test_a_bus_of_which_more_is_heard_elsewhere_is_not_tied_to_the_first_channel(plan):
+    seen = [("can0", A), *[("can2", OTHER)] * STEP, ("can1", A), ("can1", C), ("can1", D), ("can0", B)]
+    buses = found(Beginning(iter([frames(*seen)])), plan, {})
+    assert buses.channels == {"car": "can0", "ev": "can1"}
 
 
 def test_channels_that_appear_later_are_looked_at_too(plan):
@@ -132,12 +157,30 @@ def test_channels_that_appear_later_are_looked_at_too(plan):
     assert buses.of(frames(("can0", OTHER), ("vcan", B), channels=("can0", "vcan"))) == [(), ("car",)]
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["can0", "can1", "can2"]), IDS), max_size=40), st.data())
+def test_however_long_the_blocks_are_each_frame_has_the_same_buses(plan, monkeypatch, log, data):
+    """Of a log that is many steps long, of which the buses appear at any place."""
+    monkeypatch.setattr("renkei.flows.gist.STEP", data.draw(st.integers(1, 12)))
+
+    def buses_of_each(size):
+        beginning = Beginning(iter([frames(*log[at : at + size]) for at in range(0, len(log), size)]))
+        buses = found(beginning, plan, {})
+        carried = []
+        for block in beginning.blocks():
+            at = buses.of(block)
+            for channel, id_ in zip(block.channel.tolist(), block.id.tolist(), strict=True):
+                carried.append([bus for bus in at[channel] if id_ in {*MESSAGES[bus].values()}][:1])
+        return carried, buses.channels
+
+    assert buses_of_each(data.draw(st.integers(1, 40))) == buses_of_each(40)
+
+
 def test_a_bus_that_the_car_does_not_have(plan):
     with pytest.raises(UnknownName, match=r"unknown bus 'cra'; did you mean 'car'\? \(this car has car, ev, tail\)"):
         Buses(plan, {"cra": "can0"})
 
 
-IDS = st.sampled_from([A, B, C, D, T, T | EXTENDED, ANSWER, OTHER])
 LOGS = st.lists(st.lists(st.tuples(st.sampled_from(["can0", "can1", "can2"]), IDS), max_size=6), max_size=4)
 
 

@@ -371,14 +371,27 @@ def test_a_channel_that_the_log_does_not_have_is_refused(catalogue):
 
 
 def test_of_a_log_of_another_car_the_better_car_is_named(catalogue):
-    with pytest.raises(LogError, match=f"almost nothing in it is from nissan/leaf-aze0: .*; {OUTLANDER} explains 15%"):
+    told = f"almost nothing in it is from nissan/leaf-aze0: .*; {OUTLANDER} fits better, with 12 of 13"
+    with pytest.raises(LogError, match=told):
         decode_logs([DEMO_LOG], "nissan/leaf-aze0", catalogue)
 
 
 def test_a_log_of_no_known_car_is_told_to_be_that(tmp_path):
     log = write_frames(tmp_path / "none.log", *((k / 100, "can0", 0x7F0 + k % 8, bytes(8)) for k in range(100)))
-    with pytest.raises(LogError, match=r"0\.0% of 100 frames; no known vehicle fits better"):
+    told = r"almost nothing in it is from .*: 0 of its 13 messages .*; no known vehicle fits better"
+    with pytest.raises(LogError, match=told):
         decode_logs([log], OUTLANDER, Catalogue())
+
+
+def test_each_of_several_logs_is_judged_and_the_wrong_one_is_named(catalogue):
+    with pytest.raises(LogError, match=rf"segment40\.candump\.log\.gz: almost nothing in it is from {OUTLANDER}"):
+        decode_logs([DEMO_LOG, shared(SEGMENT)], OUTLANDER, catalogue)
+
+
+def test_a_log_of_another_car_is_taken_where_the_user_insists(catalogue):
+    samples, summary = decode_logs([shared(SEGMENT)], OUTLANDER, catalogue, None, Options(any_car=True))
+    assert 0 < summary.decoded_share < 0.03
+    assert samples.count
 
 
 def test_a_log_that_breaks_off_is_an_error_and_no_half_table(catalogue, tmp_path):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Paths = Annotated[list[str], typer.Argument(metavar="PATH...", help="VSS paths, branches, or patterns with * and **.")]
 Vehicle = Annotated[str | None, typer.Option(metavar="ID", help="Which car, where the server has several.")]
-Port = Annotated[int, typer.Option(metavar="P", help="Port of the server.")]
+Port = Annotated[int, typer.Option(metavar="P", min=1, max=65535, help="Port of the server.")]
 Host = Annotated[str, typer.Option(metavar="HOST", help="Host of the server.")]
 
 

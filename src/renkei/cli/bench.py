@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from renkei.cli import say
+from renkei.cli.decode import Bus, TimeUnit, pairs
 
 benches = typer.Typer(
     no_args_is_help=True,
@@ -29,6 +30,8 @@ def group() -> None:
 def decode(
     log: Annotated[Path, typer.Argument(metavar="LOG", help="A CAN recording.")],
     vehicle: Annotated[str, typer.Option(metavar="ID", help="The car it is from.")],
+    bus: Bus = None,
+    time_unit: TimeUnit = None,
     data: say.Data = None,
     json: say.AsJson = False,
 ) -> None:
@@ -39,7 +42,7 @@ def decode(
     from renkei.catalogue import Catalogue
     from renkei.flows.bench import decode_speed
 
-    figures = decode_speed(log, vehicle, Catalogue(data or []))
+    figures = decode_speed(log, vehicle, Catalogue(data or []), buses=pairs(bus or []), time_unit=time_unit)
     if json:
         return say.as_json(figures)
     say.table(["figure", "value"], [[k, f"{v:,}" if isinstance(v, int) else v] for k, v in figures.items()])

@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from renkei.cli import say
-from renkei.errors import InputError
+from renkei.errors import InputError, clipped
 
 if TYPE_CHECKING:
     from renkei.flows.decode import Summary
+
+
+Bus = Annotated[
+    list[str] | None,
+    typer.Option("--bus", metavar="NAME=CHANNEL", help="The log's channel of a bus; found out where not given."),
+]
+TimeUnit = Annotated[str | None, typer.Option(metavar="UNIT", help="Unit of bare times in the log: s, ms, us or ns.")]
+AnyCar = Annotated[bool, typer.Option("--any-car", help="Take a log even where it looks like that of another car.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -23,13 +31,9 @@ def decode(
     logs: Annotated[list[Path], typer.Argument(metavar="LOG...", help="CAN recordings, in any dialect, also gzipped.")],
     vehicle: Annotated[str, typer.Option(metavar="ID", help="The car they are from; see 'renkei list vehicles'.")],
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write samples to FILE.parquet or FILE.csv.")] = None,
-    bus: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=CHANNEL", help="The log's channel of a bus; found out where not given."),
-    ] = None,
-    time_unit: Annotated[
-        str | None, typer.Option(metavar="UNIT", help="Unit of bare times in the log: s, ms, us or ns.")
-    ] = None,
+    bus: Bus = None,
+    time_unit: TimeUnit = None,
+    any_car: AnyCar = False,
     keep_personal: Annotated[bool, typer.Option("--keep-personal", help="Keep signals that identify a car.")] = False,
     data: say.Data = None,
     vss: say.Vss = None,
@@ -47,7 +51,10 @@ def decode(
     if out:
         recording.writable(out)
     with say.progress("decoding") as bar:
-        options = Options(_pairs(bus or []), keep_personal, time_unit, out.parent if out else None, bar)
+        options = Options(
+            buses=pairs(bus or []), keep_personal=keep_personal, any_car=any_car, time_unit=time_unit,
+            scratch=out.parent if out else None, progress=bar,
+        )  # fmt: skip
         chosen = vocabulary.load(vss) if vss else None
         samples, summary = decode_logs(logs, vehicle, Catalogue(data or []), chosen, options)
     try:
@@ -68,23 +75,29 @@ def _load_kernels() -> None:
     columns.warm()
 
 
-def _pairs(given: list[str]) -> dict[str, str]:
+def pairs(given: list[str]) -> dict[str, str]:
+    """The channel of each bus. Raises InputError where a text is not NAME=CHANNEL or a name comes twice."""
+    channels: dict[str, str] = {}
     for text in given:
-        if not all(text.partition("=")):
-            raise InputError(f"--bus {text}: expected NAME=CHANNEL, for example ev-can=can1")
-    return {name: channel for name, _, channel in (text.partition("=") for text in given)}
+        name, equals, channel = text.partition("=")
+        if not (name and equals and channel):
+            raise InputError(f"--bus: expected NAME=CHANNEL, for example ev-can=can1, got {clipped(text)}")
+        if name in channels:
+            raise InputError(f"--bus {name[:60]}: given twice, for {clipped(channels[name])} and {clipped(channel)}")
+        channels[name] = channel
+    return channels
 
 
 def _tell(summary: Summary, out: Path | None) -> None:
     counts = summary.counts
-    print(f"{summary.vehicle}: {say.several(counts.frames, 'frame')}, {summary.decoded_share:.1%} decoded")
+    say.line(f"{summary.vehicle}: {say.several(counts.frames, 'frame')}, {summary.decoded_share:.1%} decoded")
     for log in summary.logs:
         buses = ", ".join(f"{bus} on {channel}" for bus, channel in log.channels.items()) or "no bus recognised"
-        print(f"  {log.file}: {log.dialect}, {buses}")
+        say.line(f"  {log.file}: {log.dialect}, {buses}")
         for sentence in log.assumed:
-            print(f"    assumed: {sentence}")
+            say.line(f"    assumed: {sentence}")
         if log.skipped:
-            print(f"    {say.several(log.skipped, 'line')} not readable; first: {log.first_skipped}")
+            say.line(f"    {say.several(log.skipped, 'line')} not readable; first: {log.first_skipped}")
     print(f"  {say.several(len(summary.signals), 'signal')}, {say.several(summary.samples, 'sample')}", end="")
     print(f" over {(summary.last_ns - summary.first_ns) / 1e9:,.1f} s")
     troubles = {
@@ -97,6 +110,6 @@ def _tell(summary: Summary, out: Path | None) -> None:
     told = [f"{what}: {n:,}" for what, n in troubles.items() if n]
     print("  " + ", ".join([f"failed checksums: {counts.bad_checksum:,}", *told]))
     for path, why in summary.set_aside:
-        print(f"  set aside: {path}: {why}")
+        say.line(f"  set aside: {path}: {why}")
     if out:
-        print(f"  written to {out}")
+        say.line(f"  written to {out}")

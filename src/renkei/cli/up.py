@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from renkei.cli import say
-from renkei.errors import InputError, RenkeiError
+from renkei.cli.decode import AnyCar, pairs
+from renkei.errors import InputError, RenkeiError, clipped
 
 if TYPE_CHECKING:
     from renkei.flows.up import Source
@@ -31,6 +33,18 @@ def up(
         int, typer.Option(metavar="P", min=0, max=65535, help="KUKSA port of the first car; the others count up.")
     ] = 55555,
     http_port: Annotated[int, typer.Option(metavar="P", min=0, max=65535, help="Port of the dashboard.")] = 8090,
+    bus: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[ID:]NAME=CHANNEL",
+            help="A recording's channel of a bus; found out where not given. With several recordings of car ID.",
+        ),
+    ] = None,
+    time_unit: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[ID:]UNIT", help="Unit of bare times in a recording: s, ms, us or ns."),
+    ] = None,
+    any_car: AnyCar = False,
     speed: Annotated[float, typer.Option(metavar="X", help="Times the recorded pace.")] = 1.0,
     loop: Annotated[bool, typer.Option("--loop", help="Begin recordings again when they end.")] = False,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open the dashboard.")] = False,
@@ -53,9 +67,9 @@ def up(
     from renkei.catalogue import Catalogue
     from renkei.flows.up import UpOptions
 
-    sources = [_source(text) for text in vehicle]
+    sources = _with_options([_source(text) for text in vehicle], bus or [], time_unit or [])
     chosen = vocabulary.load(vss) if vss else None
-    options = UpOptions(grpc_port, http_port, speed, loop)
+    options = UpOptions(grpc_port, http_port, speed, loop, any_car)
     asyncio.run(_serve(sources, Catalogue(data or []), options, chosen, open_browser=not no_browser))
 
 
@@ -69,6 +83,36 @@ def _source(text: str) -> Source:
     if source.startswith(PREFIX):
         return Source(id_, live=live_source(source))
     return Source(id_, Path(source) if source else None)
+
+
+def _with_options(sources: list[Source], buses: list[str], units: list[str]) -> list[Source]:
+    """Sources with what --bus and --time-unit say of their recordings."""
+    named, timed = _of_cars("--bus", buses, sources), _of_cars("--time-unit", units, sources)
+    for id_, given in timed.items():
+        if len(given) > 1:
+            raise InputError(f"--time-unit: given twice for {id_}")
+    return [
+        replace(s, buses=pairs(named.get(s.vehicle, [])), time_unit=next(iter(timed.get(s.vehicle, [])), None))
+        for s in sources
+    ]
+
+
+def _of_cars(option: str, texts: list[str], sources: list[Source]) -> dict[str, list[str]]:
+    """For each car the texts that are meant for its recording."""
+    recorded = [s.vehicle for s in sources if s.log]
+    found: dict[str, list[str]] = {}
+    for text in texts:
+        id_, colon, rest = text.partition(":")
+        if colon and "/" in id_:
+            if id_ not in recorded:
+                raise InputError(f"{option} {clipped(text)}: no recording is given for that car")
+            found.setdefault(id_, []).append(rest)
+        elif len(recorded) == 1:
+            found.setdefault(recorded[0], []).append(text)
+        else:
+            what = "several recordings are given: say of which car, as ID:" if recorded else "no recording is given"
+            raise InputError(f"{option} {clipped(text)}: {what}")
+    return found
 
 
 async def _serve(sources, catalogue, options, vocabulary, *, open_browser: bool) -> None:  # type: ignore[no-untyped-def]

@@ -17,14 +17,13 @@ from renkei.can.logs import Log, open_log
 from renkei.can.plan import Plan, SetAside
 from renkei.can.uds import Answers
 from renkei.catalogue import Catalogue
-from renkei.errors import InputError, LogError
-from renkei.flows.buses import Buses
+from renkei.errors import InputError
+from renkei.flows.buses import Buses, found
+from renkei.flows.gist import Beginning
 from renkei.flows.plans import plan_of
+from renkei.flows.recognise import Car, car_of, must_be
 from renkei.recording import Samples
 from renkei.vocabulary import Vocabulary
-
-FOREIGN_SHARE = 0.1
-"""A log of which less than this share is decoded is compared with the other cars of the catalogue."""
 
 Progress = Callable[[int, int], None]
 """Called with the bytes read and the bytes in all."""
@@ -32,10 +31,14 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to decode. `buses`: the channel of a bus where it is not to be found out; `time_unit` overrides the log's."""
+    """How to decode. `buses`: the channel of a bus where it is not to be found out; `time_unit` overrides the log's.
+
+    With `any_car`, logs are taken even where they look like those of another car.
+    """
 
     buses: Mapping[str, str] = field(default_factory=dict)
     keep_personal: bool = False
+    any_car: bool = False
     time_unit: str | None = None
     scratch: Path | None = None
     progress: Progress | None = None
@@ -120,24 +123,21 @@ def decode_logs(
     if not paths:
         raise InputError("no log given")
     plan = plan_of(catalogue.vehicle(vehicle).map, vocabulary, keep_personal=options.keep_personal)
-    run = _Run(plan, vehicle, options)
+    run = _Run(plan, None if options.any_car else car_of(catalogue, vehicle), vehicle, options)
     try:
         for path in paths:
             run.take(path)
-        summary = run.summary()
-        if summary.decoded_share < FOREIGN_SHARE:
-            _judge_foreign(paths, vehicle, summary, catalogue, vocabulary, options)
     except BaseException:
         run.samples.close()
         raise
-    return run.samples, summary
+    return run.samples, run.summary()
 
 
 class _Run:
     """One decoding of one car over several logs."""
 
-    def __init__(self, plan: Plan, vehicle: str, options: Options) -> None:
-        self.plan, self.options = plan, options
+    def __init__(self, plan: Plan, car: Car | None, vehicle: str, options: Options) -> None:
+        self.plan, self.car, self.options = plan, car, options
         self.samples = Samples(vehicle, scratch=options.scratch)
         self.counts = Counts()
         self.logs: list[LogSummary] = []
@@ -145,10 +145,12 @@ class _Run:
 
     def take(self, path: str | Path) -> None:
         log = open_log(path, time_unit=self.options.time_unit)
+        beginning = Beginning(ahead(log.blocks()))
+        buses = found(beginning, self.plan, self.options.buses)
+        must_be(self.car, log, beginning, buses)
         engine, answers = ColumnEngine(self.plan), Answers(self.plan)
-        buses = Buses(self.plan, self.options.buses)
         channels: tuple[str, ...] = ()
-        for frames in ahead(log.blocks()):
+        for frames in beginning.blocks():
             channels = frames.channels
             carried = buses.of(frames)
             for column in (*engine.decode(frames, carried), *answers.decode(frames, carried)):
@@ -158,17 +160,9 @@ class _Run:
                 self.last_ns = max(self.last_ns, int(frames.t.max()))
             if self.options.progress:
                 self.options.progress(log.position, log.size)
-        self._judge(log, engine, channels)
         self._add(engine.counts)
         self._add(replace(answers.counts, frames=0))  # the frames of answers were counted above
         self.logs.append(_log_summary(log, engine.counts.frames, buses, channels))
-
-    def _judge(self, log: Log, engine: ColumnEngine, channels: Sequence[str]) -> None:
-        if not engine.counts.frames:
-            raise LogError(f"{log.path}: no CAN frames in it")
-        for bus, channel in self.options.buses.items():
-            if channel not in channels:
-                raise LogError(f"{log.path}: no channel '{channel}' for bus {bus}; it has {', '.join(channels)}")
 
     def _add(self, counts: Counts) -> None:
         for part in fields(Counts):
@@ -223,31 +217,3 @@ def _log_summary(log: Log, frames: int, buses: Buses, channels: Sequence[str]) -
         tuple(c for c in channels if c not in used.values()), frames, log.skipped,
         f"line {first[0]}: {first[2]}: {first[1]!r}" if first else None, log.ignored,
     )  # fmt: skip
-
-
-def _judge_foreign(
-    paths: Sequence[str | Path],
-    vehicle: str,
-    summary: Summary,
-    catalogue: Catalogue,
-    vocabulary: Vocabulary | None,
-    options: Options,
-) -> None:
-    """Raise LogError when the logs are plainly those of another car: one of the catalogue explains far more of them."""
-    log = open_log(paths[0], time_unit=options.time_unit)
-    first = next(iter(log.blocks()))
-    shares = {v: explained(first, plan_of(catalogue.vehicle(v).map, vocabulary)) for v in catalogue.vehicles}
-    own, best = shares.pop(vehicle), max(shares, key=lambda v: shares[v])
-    better = shares[best] > 3 * own and shares[best] > FOREIGN_SHARE
-    if better or summary.counts.decoded == 0:
-        share = f"{summary.decoded_share:.1%} of {summary.counts.frames:,} frames"
-        text = f"{paths[0]}: almost nothing in it is from {vehicle}: {share}"
-        raise LogError(text + (f"; {best} explains {shares[best]:.0%}" if better else "; no known vehicle fits better"))
-
-
-def explained(frames: Frames, plan: Plan) -> float:
-    """The share of frames that a plan knows and whose checksums hold."""
-    engine = ColumnEngine(plan)
-    engine.decode(frames, Buses(plan, {}).of(frames))
-    good = engine.counts.decoded - engine.counts.bad_checksum - engine.counts.repeated
-    return good / max(len(frames), 1)

@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from renkei.broker import Broker
-from renkei.can.frame_engine import FrameEngine, Pair
-from renkei.can.frames import Frames
-from renkei.can.logs import open_log
-from renkei.can.plan import Plan
 from renkei.catalogue import Catalogue
 from renkei.doors.dashboard.door import Dashboard
 from renkei.doors.http import HttpDoor
 from renkei.doors.kuksa.door import KuksaDoor
 from renkei.doors.viss.door import Viss
 from renkei.errors import InputError, RenkeiError
-from renkei.flows.buses import Buses
-from renkei.flows.feeds import TICK_S, Feed, Publish, Updates, publisher, updates_of
+from renkei.flows.feeds import Feed, Publish, Updates, publisher
 from renkei.flows.live import LiveCar, LiveSource, lines_of, lonely_messages
 from renkei.flows.plans import plan_of
+from renkei.flows.recognise import car_of
+from renkei.flows.replay import Replay
 from renkei.vehicle import Vehicle
 from renkei.vocabulary import Vocabulary, builtin
-
-LONGEST_GAP_S = 5.0
-"""Silences in a recording are shortened to this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,126 +34,32 @@ class Cars:
     http_port: int | None
 
 
-class Replay:
-    """A recording, played at its recorded pace (times `speed`) in a thread of its own.
-
-    Frames go through the per-frame engine; values come out in batches, `publish`ed every TICK_S. The time of a sample
-    is the recorded one where the log has it since 1970; else, and when looping, the moment of the replay.
-    """
-
-    def __init__(
-        self,
-        plan: Plan,
-        log: Path,
-        publish: Publish,
-        *,
-        speed: float = 1.0,
-        loop: bool = False,
-        failed: Callable[[RenkeiError], None],
-    ) -> None:
-        self._plan, self._log, self._publish, self._speed, self._loop = plan, log, publish, speed, loop
-        self._failed = failed
-        self._stop = threading.Event()
-        self._open = open_log(log)  # what cannot be read is said before anything is up
-        self._thread = threading.Thread(target=self._run, name=f"replay of {log.name}", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    @property
-    def is_over(self) -> bool:
-        return not self._thread.is_alive()
-
-    def _run(self) -> None:
-        try:
-            while not self._stop.is_set():
-                self._play()
-                if not self._loop or self._stop.wait(TICK_S):  # a recording of one moment must not turn at full speed
-                    return
-                self._open = open_log(self._log)
-        except RenkeiError as e:
-            self._failed(e)
-
-    def _play(self) -> None:
-        engine, buses, clock = FrameEngine(self._plan), Buses(self._plan, {}), _Clock(self._speed)
-        recorded = self._open.time_base == "utc" and not self._loop
-        for frames in self._open.blocks(1 << 14):
-            carried = buses.of(frames)
-            for part in self._due(frames, clock):
-                updates = self._decoded(engine, frames, carried, part, recorded)
-                if updates:
-                    self._publish(updates)
-                if self._stop.is_set():
-                    return
-
-    def _due(self, frames: Frames, clock: _Clock) -> Iterator[Any]:
-        """Places in the block in the order of time, as they fall due."""
-        order = np.argsort(frames.t, kind="stable")
-        due = clock.due(frames.t[order])
-        at = 0
-        while at < len(order):
-            wait = due[at] - time.monotonic()
-            if wait > 0 and self._stop.wait(wait):
-                return
-            end = int(np.searchsorted(due, time.monotonic() + TICK_S))
-            yield order[at : max(end, at + 1)]
-            at = max(end, at + 1)
-
-    def _decoded(
-        self, engine: FrameEngine, frames: Frames, carried: Sequence[Sequence[str]], places: Any, recorded: bool
-    ) -> Updates:
-        updates: Updates = []
-        now = time.time_ns()
-        for i in places.tolist():
-            t, data = int(frames.t[i]), frames.data[i, : frames.length[i]].tobytes()
-            pairs: list[Pair] = []
-            for bus in carried[frames.channel[i]]:
-                pairs = engine.decode(bus, int(frames.id[i]), data, t)
-                if pairs:
-                    break
-            updates += updates_of(pairs, t if recorded else now)
-        return updates
-
-
-class _Clock:
-    """When recorded times fall due: their distances kept, divided by the speed, long silences shortened."""
-
-    def __init__(self, speed: float) -> None:
-        self._speed = speed
-        self._last_ns: int | None = None
-        self._due = 0.0
-
-    def due(self, t: Any) -> Any:
-        """Seconds of the monotonic clock for sorted times in ns."""
-        if self._last_ns is None:
-            self._last_ns, self._due = int(t[0]), time.monotonic()
-        steps = np.clip(np.diff(t, prepend=self._last_ns) / 1e9, 0, LONGEST_GAP_S)
-        due = self._due + np.cumsum(steps) / self._speed
-        self._last_ns, self._due = int(t[-1]), float(due[-1])
-        return due
-
-
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A vehicle and the recording that stands for it, or the buses that it is connected to, if any."""
+    """A vehicle and the recording that stands for it, or the buses that it is connected to, if any.
+
+    `buses`: the recording's channel of a bus where it is not to be found out; `time_unit` overrides the recording's.
+    """
 
     vehicle: str
     log: Path | None = None
     live: LiveSource | None = None
+    buses: Mapping[str, str] = field(default_factory=dict)
+    time_unit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class UpOptions:
-    """Ports 0 choose free ones; `http_port` None: no dashboard. `speed` times the recorded pace."""
+    """Ports 0 choose free ones; `http_port` None: no dashboard. `speed` times the recorded pace.
+
+    With `any_car`, recordings are taken even where they look like those of another car.
+    """
 
     grpc_port: int = 55555
     http_port: int | None = 8090
     speed: float = 1.0
     loop: bool = False
+    any_car: bool = False
 
 
 @asynccontextmanager
@@ -189,9 +85,11 @@ async def up(
         broker.publish(vehicle.id, _attributes(vehicle, chosen))
         publish = publisher(loop, broker, vehicle.id)
         if source.log is not None:
-            plan = plan_of(vehicle.map, vocabulary)
-            replay = Replay(plan, source.log, publish, speed=options.speed, loop=options.loop, failed=failed)
-            feeds[vehicle.id] = replay
+            car = None if options.any_car else car_of(catalogue, vehicle.id)
+            feeds[vehicle.id] = Replay(
+                plan_of(vehicle.map, vocabulary), source.log, publish, speed=options.speed, loop=options.loop,
+                failed=failed, car=car, buses=source.buses, time_unit=source.time_unit,
+            )  # fmt: skip
         elif source.live is not None:
             feeds[vehicle.id] = _live_car(vehicle, source.live, vocabulary, publish, tell)
     async with AsyncExitStack() as open_doors:
