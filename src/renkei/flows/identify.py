@@ -14,8 +14,8 @@ from renkei.flows.prove_physics import Level
 from renkei.vocabulary import Vocabulary
 
 _MOST_REASONS = 6
-_AS_MUCH = 0.5
-"""Of two cars one of which explains less than this part of what the other does, the other is taken."""
+_FAR_LESS, _LESS = 0.4, 0.7
+"""A car that explains less than this part of what another one does comes after it."""
 
 
 class Candidate(NamedTuple):
@@ -27,8 +27,8 @@ class Candidate(NamedTuple):
     coverage: tuple[Coverage, ...]
     checks: tuple[Check, ...]
 
-    def order(self, most: float) -> tuple[Any, ...]:
-        """The place among all, of which one explains the share `most` of the frames.
+    def order(self, most: float, most_of_sound: float) -> tuple[Any, ...]:
+        """The place among all, of which one explains the share `most` of the frames, of those not refuted another.
 
         Cars come first that explain about as much as any and against which nothing speaks, and of these the ones of
         which a whole bus is there, then those of whose buses less is missing. Nothing is weighed against anything else,
@@ -38,8 +38,9 @@ class Candidate(NamedTuple):
         missing = sum(c.known - c.came for c in there)
         against = len(self._of("refutes"))
         physics = sum(c.check.startswith("physics ") for c in self._of("supports"))
-        far_less = self.explained < _AS_MUCH * most
-        return far_less, against > 0, not there, len(self._odd), against, missing, -physics, -self.explained, self.vehicle
+        far_less, less = self.explained < _FAR_LESS * most, self.explained < _LESS * most_of_sound
+        first = far_less, against > 0, less, not there
+        return *first, len(self._odd), against, missing, -physics, -self.explained, self.vehicle
 
     @property
     def reasons(self) -> list[str]:
@@ -97,7 +98,8 @@ def identify(
     recording, trials = try_on(path, plans, {}, progress)
     found = [_candidate(trial, recording.frames) for trial in trials]
     most = max((c.explained for c in found), default=0.0)
-    return sorted((c for c in found if c.explained > 0), key=lambda c: c.order(most))
+    most_of_sound = max((c.explained for c in found if c.verdict != "refutes"), default=0.0)
+    return sorted((c for c in found if c.explained > 0), key=lambda c: c.order(most, most_of_sound))
 
 
 def _candidate(trial: Trial, frames: int) -> Candidate:

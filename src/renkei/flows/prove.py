@@ -250,7 +250,7 @@ class Trial:
 
 def _physical(r: Relation, judged: Judgement | None) -> Check:
     level, measured, expected = judged or Judgement("unknown", "not all of its signals came", "a recording with them")
-    return Check(f"physics {r.name}", level, measured, expected, r.what, True)
+    return Check(f"physics {r.name}", level, measured, expected, r.what, not r.numbers.get("weak"))
 
 
 def _together(recordings: Sequence[Sequence[Check]]) -> Iterator[Check]:
