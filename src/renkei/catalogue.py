@@ -22,6 +22,7 @@ from renkei.part_reading import (
     assumptions_of,
     facts_of,
     full_id,
+    inherited,
     over,
     requires_of,
     slots_of,
@@ -175,12 +176,12 @@ class Catalogue:
                 fields["known_map"] = like.known_map if like else None
         with mistakes.gathered():
             facts = facts_of(file, "facts", read.facts, "vehicle", maker.sources)
-            fields["facts"] = (dict(like.facts) if like else {}) | facts
+            fields["facts"] = inherited(file, like.facts if like else {}, read.without) | facts
         with mistakes.gathered():
             fields["slots"] = slots_of(file, maker_id, read.slots, like.slots if like else {}, maker.sources)
         mistakes.tell()
-        inherited = dict(like.attributes) if like else {}
-        return Vehicle(id_, maker=maker, attributes=inherited | attributes, **fields)
+        attributes = (dict(like.attributes) if like else {}) | attributes
+        return Vehicle(id_, maker=maker, attributes=attributes, **fields)
 
     def _part_files(self, maker: str) -> dict[str, Path]:
         """The topmost file of each part of a maker; folders below parts/ only keep order."""
@@ -211,7 +212,7 @@ class Catalogue:
         made: dict[str, Any] = {"messages": like.messages if like else Talk()}
         with mistakes.gathered():
             facts = facts_of(file, "facts", read.facts, kind, maker.sources)
-            made["facts"] = (dict(like.facts) if like else {}) | facts
+            made["facts"] = inherited(file, like.facts if like else {}, read.without) | facts
         with mistakes.gathered():
             made["requires"] = over(like.requires if like else (), requires_of(file, read.requires, maker.sources))
         with mistakes.gathered():

@@ -89,6 +89,7 @@ class PartFile(File):
     kind: PartKind | None = None
     name: str
     like: str | None = None
+    without: list[str] = Field(default_factory=list)
     note: str | None = None
     facts: dict[str, PartFactTable] = Field(default_factory=dict)
     requires: dict[str, dict[str, LimitTable]] = Field(default_factory=dict)
@@ -98,8 +99,9 @@ class PartFile(File):
 
 
 class CarFile(VehicleFile):
-    """A vehicle's file with what its body and its slots state."""
+    """A vehicle's file with what its body and its slots state. `without`: inherited facts that do not hold for it."""
 
+    without: list[str] = Field(default_factory=list)
     facts: dict[str, PartFactTable] = Field(default_factory=dict)
     slots: dict[str, SlotTable] = Field(default_factory=dict)
 

@@ -39,6 +39,17 @@ def facts_of(
     return facts
 
 
+def inherited(file: Path, like: Mapping[str, Fact], without: Iterable[str]) -> dict[str, Fact]:
+    """The facts of the thing that this one is like, but for those that do not hold here."""
+    mistakes = Mistakes()
+    for name in without:
+        with mistakes.gathered():
+            if name not in like:
+                raise CatalogueError(file, "without", expected="a fact of like", got=name, near=nearest(name, like))
+    mistakes.tell()
+    return {name: fact for name, fact in like.items() if name not in without}
+
+
 def limits_of(
     file: Path, at: str, given: Mapping[str, LimitTable], kind: str, sources: Mapping[str, Source]
 ) -> tuple[Limit, ...]:

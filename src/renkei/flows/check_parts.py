@@ -9,7 +9,6 @@ from pathlib import Path
 from renkei.can.checks import CHECKSUMS
 from renkei.catalogue import Catalogue
 from renkei.errors import CatalogueError, RenkeiError, nearest
-from renkei.facts import fact_keys
 from renkei.flows.talk import on_bus
 from renkei.parts import Part, Slot, Talk
 
@@ -51,21 +50,16 @@ def check_slots(catalogue: Catalogue, maker: str, file: Path, slots: Mapping[str
 
 
 def check_standards(catalogue: Catalogue) -> Iterator[Place]:
-    """Standards that do not read, and assumptions of what no fact is called."""
+    """Standards and assumptions that do not read."""
     for id_ in catalogue.standards:
         try:
             catalogue.standard(id_)
         except RenkeiError as e:
             yield from told(e, id_)
     try:
-        unknown = [key for key, a in catalogue.assumptions.items() if a.kinds and key not in fact_keys()]
+        _ = catalogue.assumptions
     except RenkeiError as e:
         yield from told(e, "assumptions.toml")
-        return
-    for key in unknown:
-        near = nearest(key, fact_keys())
-        meant = f"; did you mean '{near}'?" if near else ""
-        yield "assumptions.toml", f"assumptions.{key}", f"no fact of this name, and kinds are given{meant}"
 
 
 def told(e: RenkeiError, where: str) -> list[Place]:
