@@ -119,6 +119,7 @@ class RowTable(File):
     element: int | None = Field(default=None, ge=0, le=9999)
     plus: str | None = None
     backup: bool = False
+    role: Literal["report", "command"] = "report"
     personal: bool = False
     source: list[str] = Field(min_length=1)
     confidence: Confidence = "published"

@@ -76,7 +76,7 @@ def row_of(file: Path, path: str, read: RowTable, buses: Mapping[str, Bus], make
     return Row(
         path, bus, message, signal, tuple(read.source), read.confidence, read.note, read.scale, read.offset, read.unit,
         values, read.other, _spans(read.invalid), tuple(conditions["when"]), tuple(conditions["unless"]), read.element,
-        read.personal, read.plus, read.backup,
+        read.personal, read.plus, read.backup, read.role == "command",
     )  # fmt: skip
 
 

@@ -98,6 +98,7 @@ class Row:
     personal: bool = False
     plus: str | None = None
     backup: bool = False
+    command: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from renkei.can.frame_engine import FrameEngine, raw_value
 from renkei.can.plan import Field, Plan, PlanMessage, PlanRow, Test
 from renkei.errors import InputError, NotActuator, ValueRefused
 from renkei.vehicle import Ranges
+from renkei.vocabulary import Signal
 
 
 def frame_for(
@@ -22,11 +23,11 @@ def frame_for(
     one only messages are sent of which nothing else is known (`alone`). Raises NotActuator, ValueRefused for the
     value, InputError where the map has no row for the signal or nothing was heard yet of what carries it.
     """
-    carriers = _carriers(engine.plan, path)
+    known = _carriers(engine.plan, path)
     value = engine.plan.vocabulary[path].check(value)
-    able = [(m, row) for m, row in carriers if _speaks(engine, row) and (m in last or m in alone)]
+    able = [(m, row) for m, row in known if _speaks(engine, row) and (m in last or m in alone)]
     if not able:
-        names = ", ".join(dict.fromkeys(m.name for m, _ in carriers))
+        names = ", ".join(dict.fromkeys(m.name for m, _ in known))
         raise InputError(f"{path}: cannot be set: nothing is heard of {names}, whose other signals must stay")
     able.sort(key=lambda x: not _holds_in(x[1], last.get(x[0])))
     refusal: ValueRefused | None = None
@@ -43,9 +44,10 @@ def frame_for(
 
 def lonely(message: PlanMessage, fields: Iterable[Field]) -> bool:
     """Whether a message carries one signal and, of all its `fields`, no other beside counter and checksum."""
-    if len({row.index for row in message.rows}) != 1:
+    rows = (*message.rows, *message.commands)
+    if len({row.index for row in rows}) != 1:
         return False
-    row = message.rows[0]
+    row = rows[0]
     known = _bits(row.field) | (_bits(row.plus[0]) if row.plus else 0)
     known |= _bits(message.counter) if message.counter else 0
     if message.checksum:
@@ -53,11 +55,20 @@ def lonely(message: PlanMessage, fields: Iterable[Field]) -> bool:
     return not any(_bits(field) & ~known for field in fields)
 
 
+def carriers(plan: Plan, signal: Signal) -> list[tuple[PlanMessage, PlanRow]]:
+    """What sets an actuator: the rows that command it or, where the map has none, those that report it."""
+    if signal.kind != "actuator":
+        return []
+    commands = [(m, row) for m in plan.messages for row in m.commands if row.index == signal.index]
+    reports = [(m, row) for m in plan.messages for row in m.rows if row.index == signal.index and row.array < 0]
+    return commands or reports
+
+
 def _carriers(plan: Plan, path: str) -> list[tuple[PlanMessage, PlanRow]]:
     signal = plan.vocabulary[path]
     if signal.kind != "actuator":
         raise NotActuator(path, signal.kind)
-    found = [(m, row) for m in plan.messages for row in m.rows if row.index == signal.index and row.array < 0]
+    found = carriers(plan, signal)
     if not found:
         raise InputError(f"{path}: cannot be set: the map of this car has no row for it in a CAN message")
     return found

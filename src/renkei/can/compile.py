@@ -71,17 +71,21 @@ class _Compiler:
 
     def plan(self, keep_personal: bool) -> Plan:
         rows: dict[tuple[str, str], list[PlanRow]] = {}
+        commands: dict[tuple[str, str], list[PlanRow]] = {}
         wanted = [row for row in self.map.rows if keep_personal or not row.personal]
         for row in wanted:
             with self.mistakes.gathered():
                 if (made := self._fitting_row(row)) is not None:
-                    rows.setdefault((row.bus, row.message), []).append(made)
+                    (commands if row.command else rows).setdefault((row.bus, row.message), []).append(made)
         self._judge_rules()
         self.mistakes.tell()
         frames = [key for key in self._keys() if key not in self.map.uds]
-        needed = [key for key in frames if key in rows or any(k[:2] == key for k in self.latches)]
+        latched = {key[:2] for key in self.latches}
+        needed = [key for key in frames if key in rows or key in commands or key in latched]
         self._let_backups_wait(rows, {key: n for n, key in enumerate(needed)})
-        messages = tuple(self._message(n, key, tuple(rows.get(key, ()))) for n, key in enumerate(needed))
+        messages = tuple(
+            self._message(n, key, rows.get(key, ()), commands.get(key, ())) for n, key in enumerate(needed)
+        )
         answers = tuple(
             self._answer(n, a, tuple(rows[key])) for n, (key, a) in enumerate(self.map.uds.items()) if key in rows
         )
@@ -99,7 +103,7 @@ class _Compiler:
             if not self.lenient:
                 near = None if e.key else nearest(row.path, (s.path for s in self.vocabulary))
                 raise self._wrong(row, e.key, e.expected, e.got, near) from e
-            self.set_aside.append(SetAside(row.path, f"{e.expected}, got {str(e.got)[:60]}"))
+            self.set_aside.append(SetAside(row.path, f"{e.expected}, got {str(e.got)[:100]}"))
         return None
 
     def _let_backups_wait(
@@ -110,7 +114,9 @@ class _Compiler:
             for k, row in enumerate(several):
                 if not row.row.backup:
                     continue
-                first = {(r.bus, r.message) for r in self.map.rows if r.path == row.row.path and not r.backup}
+                first = {
+                    (r.bus, r.message) for r in self.map.rows if r.path == row.row.path and not (r.backup or r.command)
+                }
                 if not first or not first <= numbers.keys() or (row.row.bus, row.row.message) in first:
                     raise self._wrong(row.row, "backup", "another row for the signal, from another CAN message", True)
                 waits = tuple(Test(None, -1, (), numbers[key]) for key in sorted(first))
@@ -131,6 +137,7 @@ class _Compiler:
             _, dbc = self._dbc_signal(row, row.bus, row.message, row.signal)
             field, tests = field_of(dbc), self._switches(row, dbc) + self._tests(row, "when")
             physical, elements = (dbc.scale, dbc.offset, dbc.unit), 0
+        self._judge_role(row, signal)
         table, other = self._table(row, signal, field)
         scale, offset = self._linear(row, signal, physical) if table is None else (Fraction(1), Fraction(0))
         if signal.scalar == "boolean":
@@ -144,6 +151,12 @@ class _Compiler:
             self._tests(row, "unless"), self._array(row, signal, elements), row.element or 0, elements,
             self._plus(row, signal, physical[2]), row,
         )  # fmt: skip
+
+    def _judge_role(self, row: Row, signal: Signal) -> None:
+        if row.command and signal.kind != "actuator":
+            raise self._wrong(row, "role", f"report, as the signal is a {signal.kind} and not an actuator", "command")
+        if row.command and ((row.bus, row.message) in self.map.uds or signal.is_array or row.backup):
+            raise self._wrong(row, "role", "report for an answer on diagnostics, an array, or a backup", "command")
 
     def _uds_signal(self, row: Row) -> tuple[UdsAnswer, UdsSignal]:
         answer = self.map.uds[row.bus, row.message]
@@ -320,7 +333,9 @@ class _Compiler:
             expected = f"a whole number of at most {MAX_COUNTER_BITS} bits"
             raise CatalogueError(file, f"{key}.counter", expected=expected, got=rule.counter)
 
-    def _message(self, number: int, key: tuple[str, str], rows: tuple[PlanRow, ...]) -> PlanMessage:
+    def _message(
+        self, number: int, key: tuple[str, str], rows: Iterable[PlanRow], commands: Iterable[PlanRow]
+    ) -> PlanMessage:
         bus, name = key
         message = self.dbc[bus][name]
         rule = self.map.messages.get(key, MessageRule(None, None, None))
@@ -328,7 +343,7 @@ class _Compiler:
         latches = tuple(latch for (b, m, _), latch in self.latches.items() if (b, m) == key)
         return PlanMessage(
             number, bus, name, message.id, message.length, b"", (), 0, rule.checksum, counter,
-            round((rule.cycle_ms or message.cycle_ms or 0) * 1e6), latches, rows,
+            round((rule.cycle_ms or message.cycle_ms or 0) * 1e6), latches, tuple(rows), tuple(commands),
         )  # fmt: skip
 
     def _answer(self, number: int, a: UdsAnswer, rows: tuple[PlanRow, ...]) -> PlanMessage:

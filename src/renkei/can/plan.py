@@ -90,6 +90,7 @@ class PlanMessage:
     """A CAN message, or with a `prefix` an answer on diagnostics.
 
     `cycle_ns`: between two frames, 0 where it is not known; of an answer, how often a live car is asked, 0 for not.
+    `commands`: what sets actuators and is never decoded, as what is asked of a car is not what it does.
     """
 
     number: int
@@ -105,6 +106,7 @@ class PlanMessage:
     cycle_ns: int
     latches: tuple[Latch, ...]
     rows: tuple[PlanRow, ...]
+    commands: tuple[PlanRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,8 +88,9 @@ def signals(
     found, set_aside = offers(Catalogue(data or []).vehicle(vehicle), chosen)
     if json:
         return say.as_json([offer._asdict() for offer in found])
-    columns = ["signal", "datatype", "unit", "rate", "bus", "from", "confidence"]
-    say.table(columns, [[o.signal, o.datatype, o.unit, o.rate_text, o.bus, o.origin, o.confidence] for o in found])
+    columns = ["signal", "datatype", "unit", "rate", "bus", "from", "confidence", "settable"]
+    cells = [[o.signal, o.datatype, o.unit, o.rate_text, o.bus, o.origin, o.confidence, o.settable_text] for o in found]
+    say.table(columns, cells)
     for path, why in set_aside:
         say.note(f"set aside: {path}: {why}")
 

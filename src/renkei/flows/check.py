@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -133,6 +133,9 @@ def _check_plan(map_: Map, report: Report) -> Iterator[Fault]:
         return
     report.maps += 1
     yield from _check_map(map_, plan, report)
+    commands = tuple(replace(row, command=False) for row in map_.rows if row.command)
+    if commands:  # they are only ever sent; here they go out and come back as any row
+        yield from _check_map(map_, plan_of(replace(map_, rows=commands), keep_personal=True), report)
 
 
 def _check_map(map_: Map, plan: Plan, report: Report) -> Iterator[Fault]:

@@ -141,8 +141,8 @@ class LiveCar:
         """The signals that can be set here, as far as the map goes; none where the car is only listened to."""
         if self.listen_only:
             return ()
-        rows = (row for m in self.plan.messages if m.bus in self._readers for row in m.rows if row.array < 0)
-        return tuple(dict.fromkeys(row.index for row in rows if row.signal.kind == "actuator"))
+        rows = (row for m in self.plan.messages if m.bus in self._readers for row in (*m.rows, *m.commands))
+        return tuple(dict.fromkeys(row.index for row in rows if row.signal.kind == "actuator" and row.array < 0))
 
     def start(self) -> None:
         """Open the buses and read them. Raises InputError for a bus that cannot be opened; then none is open."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from renkei.can.actuate import carriers
 from renkei.can.plan import PlanMessage, PlanRow, SetAside
 from renkei.facts import Fact
 from renkei.flows.plans import plan_of
@@ -13,7 +14,11 @@ from renkei.vocabulary import Signal, Vocabulary
 
 
 class Offer(NamedTuple):
-    """`rate_hz` None: not stated; on request: asked for by diagnostics; fixed: an attribute of this car."""
+    """`rate_hz` None: not stated; on request: asked for by diagnostics; fixed: an attribute of this car.
+
+    `access` is "set only" for what the car does not report. `settable` on the live car: "command", by the messages
+    `set_with`, which command it; "report", by sending what otherwise the car itself reports with; "no".
+    """
 
     signal: str
     type: str
@@ -21,12 +26,20 @@ class Offer(NamedTuple):
     unit: str | None
     rate_hz: float | None
     bus: str | None
-    origin: str
+    origin: str | None
     access: str
+    settable: str
+    set_with: str | None
     confidence: str
     source: tuple[str, ...]
     note: str | None
     description: str
+
+    @property
+    def settable_text(self) -> str:
+        return {"command": f"yes, by {self.set_with}", "report": f"by its report {self.set_with}"}.get(
+            self.settable, "no"
+        )
 
     @property
     def rate_text(self) -> str:
@@ -35,35 +48,41 @@ class Offer(NamedTuple):
         return f"{self.rate_hz:.3g} Hz" if self.rate_hz else "?"
 
 
+_Carrier = tuple[PlanMessage, PlanRow]
+
+
 def offers(vehicle: Vehicle, vocabulary: Vocabulary | None = None) -> tuple[list[Offer], tuple[SetAside, ...]]:
     """The signals of a car, sorted by path; what a chosen vocabulary lacks is set aside."""
     plan = plan_of(vehicle.map, vocabulary)
-    found: dict[str, list[tuple[PlanMessage, PlanRow]]] = {}
+    found: dict[str, list[_Carrier]] = {}
     for message in (*plan.messages, *plan.answers):
-        for row in message.rows:
+        for row in (*message.rows, *message.commands):
             found.setdefault(row.signal.path, []).append((message, row))
-    carried = [_offer(carriers) for carriers in found.values()]
+    carried = [_offer(several, carriers(plan, several[0][1].signal)) for several in found.values()]
     fixed = [_fixed(plan.vocabulary[p], fact) for p, fact in vehicle.attributes.items() if p in plan.vocabulary]
     return sorted([*carried, *fixed], key=lambda o: o.signal), plan.set_aside
 
 
-def _offer(carriers: list[tuple[PlanMessage, PlanRow]]) -> Offer:
-    s = carriers[0][1].signal
-    rates = [1e9 / message.cycle_ns for message, _ in carriers if message.cycle_ns]
-    access = "on request" if carriers[0][0].prefix else "broadcast"
+def _offer(known: list[_Carrier], setting: list[_Carrier]) -> Offer:
+    s = known[0][1].signal
+    said = [(m, r) for m, r in known if not r.row.command]
+    rates = [1e9 / message.cycle_ns for message, _ in said if message.cycle_ns]
+    access = "set only" if not said else "on request" if said[0][0].prefix else "broadcast"
+    settable = "no" if not setting else "command" if setting[0][1].row.command else "report"
     return Offer(
-        s.path, s.kind, s.datatype, s.unit, max(rates, default=None), _joined(m.bus for m, _ in carriers),
-        _joined(f"{m.name}.{r.row.signal}" for m, r in carriers), access,
-        max((r.row.confidence for _, r in carriers), key=("recorded", "published", "disputed").index),
-        tuple(dict.fromkeys(key for _, r in carriers for key in r.row.source)),
-        next((r.row.note for _, r in carriers if r.row.note), None), s.description,
+        s.path, s.kind, s.datatype, s.unit, max(rates, default=None), _joined(m.bus for m, _ in known),
+        _joined(f"{m.name}.{r.row.signal}" for m, r in said) or None, access, settable,
+        _joined(f"{m.bus}.{m.name}" for m, _ in setting) or None,
+        max((r.row.confidence for _, r in known), key=("recorded", "published", "disputed").index),
+        tuple(dict.fromkeys(key for _, r in known for key in r.row.source)),
+        next((r.row.note for _, r in known if r.row.note), None), s.description,
     )  # fmt: skip
 
 
 def _fixed(s: Signal, fact: Fact) -> Offer:
     return Offer(
-        s.path, s.kind, s.datatype, s.unit, None, None, str(fact.value), "fixed", fact.confidence, fact.source, None,
-        s.description,
+        s.path, s.kind, s.datatype, s.unit, None, None, str(fact.value), "fixed", "no", None, fact.confidence,
+        fact.source, None, s.description,
     )  # fmt: skip
 
 
