@@ -11,7 +11,9 @@ class DatabrokerStub:
     """To be used in a `with`; each method is an RPC and takes its options, such as `metadata`."""
 
     def __init__(self, port):
-        self._channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.max_send_message_length", -1)])
+        # A connection of its own, even beside others of this process.
+        options = [("grpc.max_send_message_length", -1), ("grpc.use_local_subchannel_pool", 1)]
+        self._channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=options)
 
     def __enter__(self):
         return self

@@ -11,6 +11,7 @@ from kuksa.val.v2.val_pb2_grpc import VALStub
 from provider_stub import ProviderStub, at, get, number
 
 from renkei.doors.kuksa.databroker_schema import DATA_TYPES, POINT_FIELDS, SDV
+from renkei.samples import INVALID, STALE
 
 SPEED = "Vehicle.Speed"
 CHARGE = "Vehicle.Powertrain.TractionBattery.Charging.ChargeLimit"
@@ -55,6 +56,20 @@ def test_get_says_in_the_reply_what_is_missing(stub):
     }  # fmt: skip
     assert got[SPEED].HasField("timestamp")
     assert not got["Vehicle.Sped"].HasField("timestamp")
+
+
+SAID = {"not available": (None, None), "stale": (STALE, None), "invalid": (INVALID, "INVALID_VALUE")}
+
+
+@pytest.mark.parametrize(("published", "shown"), SAID.values(), ids=SAID)
+def test_why_there_is_no_value(door, stub, published, shown):
+    door.publish(Speed=1.0)
+    rows = stub.subscribe(f"SELECT {SPEED}")
+    rows.row()
+    door.wait_watched()
+    door.publish(Speed=published)
+    assert value(stub.get(SPEED)[SPEED]) == shown
+    assert rows.row() == {SPEED: shown}
 
 
 def test_an_empty_get_is_refused(stub):
@@ -166,6 +181,45 @@ def test_a_number_that_is_none_is_no_target(stub, bad):
     assert stub.set({path: point(float_value=bad)}) == {path: "INVALID_TYPE"}
 
 
+def test_an_app_with_a_higher_priority_holds_the_actuator(stub, port):
+    with DatabrokerStub(port) as urgent:
+        assert urgent.set({CHARGE: point(uint32_value=40)}, metadata=[("renkei-priority", "5")]) == {}
+    assert stub.set({CHARGE: point(uint32_value=50)}) == {CHARGE: "ACCESS_DENIED"}
+    assert stub.set({CHARGE: point(uint32_value=60)}, metadata=[("renkei-priority", "6")]) == {}
+    with pytest.raises(grpc.RpcError) as e:
+        stub.set({CHARGE: point(uint32_value=70)}, metadata=[("renkei-priority", "high")])
+    assert e.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+def old(seconds):
+    target = point(uint32_value=40)
+    target.timestamp.FromNanoseconds(time.time_ns() - seconds * 10**9)
+    return target
+
+
+LATE = {
+    "its own time is old": (old(60), ()),
+    "it said until when": (old(0), [("renkei-not-after", "2026-01-31T12:00:00Z")]),
+}
+
+
+@pytest.mark.parametrize(("target", "metadata"), LATE.values(), ids=LATE)
+def test_a_target_that_comes_too_late_is_refused(door, stub, index, target, metadata):
+    with pytest.raises(grpc.RpcError) as e:
+        stub.set({CHARGE: target}, metadata=metadata)
+    assert e.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert door.call(door.broker.target, "one", index[CHARGE]) is None
+
+
+def test_a_target_that_its_provider_cannot_take_is_told(door, stub, index):
+    def cannot(actuations):
+        for actuation in actuations:
+            actuation.finish("failed", "out of order")
+
+    door.call(door.broker.claim_actuators, "one", [index[CHARGE]], cannot)
+    assert stub.set({CHARGE: point(uint32_value=40)}) == {CHARGE: "INTERNAL_ERROR"}
+
+
 def test_a_target_set_over_v2_is_seen_as_value_only_when_the_car_says_so(stub, v2, port, index):
     with ProviderStub(port).provide_actuators(CHARGE) as provider:
         v2.Actuate(val.ActuateRequest(signal_id=at(CHARGE), value=types.Value(uint32=40)), timeout=DEADLINE_S)
@@ -191,11 +245,12 @@ def test_what_another_door_publishes_is_seen_here(stub, v2):
     assert value(stub.get(SPEED)[SPEED]) == 7.5
 
 
-def test_the_time_of_the_source_is_kept(door, stub, index):
+def test_the_source_and_its_time_are_kept(door, stub, index):
     sent = point(float_value=1.0)
     sent.timestamp.FromNanoseconds(1_600_000_000_123_456_789)
     stub.update({index[SPEED]: sent})
     assert door.latest(SPEED).t_source_ns == 1_600_000_000_123_456_789
+    assert "127.0.0.1" in door.latest(SPEED).source
     assert abs(stub.get(SPEED)[SPEED].timestamp.ToNanoseconds() / 1e9 - time.time()) < 60
 
 

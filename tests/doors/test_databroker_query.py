@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renkei.broker import Datapoint
+from renkei.datapoint import Datapoint
 from renkei.doors.kuksa.query import Query
 from renkei.doors.kuksa.query_syntax import DEPTH, QUERY_LENGTH, parse
 from renkei.errors import InputError

@@ -13,11 +13,11 @@ import grpc
 
 from renkei.broker import Changes, Datapoint, Watcher
 from renkei.doors.kuksa import databroker_wire as wire
-from renkei.doors.kuksa.actuating import Caller, Target, command
+from renkei.doors.kuksa.actuating import Caller, Target, caller_of, command
 from renkei.doors.kuksa.calls import INVALID, House, StatusError, Stream, bounded, parse, refusing, stream, unary
 from renkei.doors.kuksa.databroker_schema import DATA_TYPES, POINT_FIELDS, SDV
 from renkei.doors.kuksa.query import Query
-from renkei.doors.kuksa.values import source_time_ns, status_of
+from renkei.doors.kuksa.values import refuse_stale, source_time_ns, status_of
 from renkei.doors.kuksa.wire import field
 from renkei.errors import InputError, NotActuator, TooLate, UnknownName
 from renkei.vocabulary import Signal
@@ -41,7 +41,7 @@ def collector_handlers(house: House, vehicle: str) -> dict[str, Any]:
     """The RPCs of Collector by name, for a port whose own vehicle is `vehicle`."""
     return {
         "RegisterDatapoints": unary(house, vehicle, SDV.RegisterDatapointsRequest, partial(_register, house)),
-        "UpdateDatapoints": unary(house, vehicle, SDV.UpdateDatapointsRequest, partial(_update, house)),
+        "UpdateDatapoints": command(house, vehicle, SDV.UpdateDatapointsRequest, partial(_update, house)),
         "StreamDatapoints": _stream_datapoints(house, vehicle),
     }
 
@@ -71,7 +71,7 @@ def _metadata(house: House, _vehicle: str, request: Any) -> bytes:
 # Targets
 
 
-def _set(house: House, asking: Caller, request: Any) -> bytes:
+def _set(house: House, caller: Caller, request: Any) -> bytes:
     """All targets are handed over or none: where one is refused, the others end as INTERNAL_ERROR."""
     house.count(request.datapoints)
     targets: dict[str, Target] = {}
@@ -87,7 +87,7 @@ def _set(house: House, asking: Caller, request: Any) -> bytes:
     if errors:
         errors |= dict.fromkeys(targets, SDV.INTERNAL_ERROR)
     else:
-        errors = _hand_over(house, asking, targets)
+        errors = _hand_over(house, caller, targets)
     reply: bytes = SDV.SetDatapointsReply(errors=errors).SerializeToString()
     return reply
 
@@ -95,24 +95,27 @@ def _set(house: House, asking: Caller, request: Any) -> bytes:
 def _target(signal: Signal, point: Any) -> Target:
     if signal.kind != "actuator":
         raise NotActuator(signal.path, signal.kind)
-    return signal, signal.check(wire.value_in(signal, point))
+    value = signal.check(wire.value_in(signal, point))
+    refuse_stale(signal, source_time_ns(point))
+    return signal, value
 
 
-def _hand_over(house: House, asking: Caller, targets: Mapping[str, Target]) -> dict[str, int]:
+def _hand_over(house: House, caller: Caller, targets: Mapping[str, Target]) -> dict[str, int]:
     """A target needs no carrier here: it is a wish that is kept, whoever carries it out."""
     try:
         handed = house.broker.actuate(
-            asking.vehicle,
+            caller.vehicle,
             [(signal.index, value) for signal, value in targets.values()],
-            deadline_ns=asking.deadline_ns,
-            by=asking.by,
+            deadline_ns=caller.deadline_ns,
+            by=caller.by,
+            priority=caller.priority,
             needs_carrier=False,
         )
     except TooLate as refused:
         raise status_of(house, refused) from None
     except InputError as refused:
         return dict.fromkeys(targets, wire.error_of(refused))
-    house.watch_deadline(asking.deadline_ns)
+    house.watch_deadline(caller.deadline_ns)
     return {house.vocabulary.signals[a.index].path: SDV.INTERNAL_ERROR for a in handed if a.state == "failed"}
 
 
@@ -168,8 +171,8 @@ def _register(house: House, _vehicle: str, request: Any) -> bytes:
     return reply
 
 
-def _update(house: House, vehicle: str, request: Any) -> bytes:
-    errors = _store(house, vehicle, request.datapoints)
+def _update(house: House, caller: Caller, request: Any) -> bytes:
+    errors = _store(house, caller, request.datapoints)
     reply: bytes = SDV.UpdateDatapointsReply(errors=errors).SerializeToString()
     return reply
 
@@ -179,17 +182,17 @@ def _stream_datapoints(house: House, default: str) -> Any:
 
     async def call(requests: Any, context: Any) -> None:
         async with refusing(context):
-            vehicle = house.vehicle(default, context.invocation_metadata())
+            caller = caller_of(house, default, context)
             with house.one_more_stream(context.peer()):
                 async for raw in requests:
                     points = parse(SDV.StreamDatapointsRequest, raw).datapoints
-                    if errors := _store(house, vehicle, points):
+                    if errors := _store(house, caller, points):
                         await context.write(SDV.StreamDatapointsReply(errors=errors).SerializeToString())
 
     return grpc.stream_stream_rpc_method_handler(call)
 
 
-def _store(house: House, vehicle: str, points: Mapping[int, Any]) -> dict[int, int]:
+def _store(house: House, caller: Caller, points: Mapping[int, Any]) -> dict[int, int]:
     """Good values are stored beside bad ones; a DatapointError by id for what was refused."""
     house.count(points)
     errors: dict[int, int] = {}
@@ -203,7 +206,7 @@ def _store(house: House, vehicle: str, points: Mapping[int, Any]) -> dict[int, i
             updates.append((index, value, source_time_ns(point)))
         except InputError as refused:
             errors[index] = wire.error_of(refused)
-    for index, why in house.broker.put_all(vehicle, updates).items():
+    for index, why in house.broker.put_all(caller.vehicle, updates, source=caller.by).items():
         errors[index] = wire.error_of(why)
     return errors
 

@@ -6,26 +6,31 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-from renkei.broker import Datapoint
+from renkei.datapoint import Datapoint
 from renkei.doors.kuksa.calls import House, bounded
 from renkei.doors.kuksa.databroker_schema import ALLOWED_FIELDS, DATA_TYPES, POINT_FIELDS, SDV
 from renkei.doors.kuksa.query import Cell
 from renkei.doors.kuksa.schema import SCALARS
 from renkei.doors.kuksa.wire import encoder, field, timestamp, value_of, varint
-from renkei.errors import Claimed, InputError, NotActuator, ValueRefused
+from renkei.errors import Claimed, Held, InputError, NotActuator, ValueRefused
 from renkei.vocabulary import INTEGERS, Signal
 
 _FAILURE = varint(SDV.Datapoint.DESCRIPTOR.fields_by_name["failure_value"].number << 3)
 UNKNOWN = _FAILURE + varint(SDV.Datapoint.UNKNOWN_DATAPOINT)
 """The Datapoint of a name that is not known."""
-_NOT_AVAILABLE = _FAILURE + varint(SDV.Datapoint.NOT_AVAILABLE)
+_MISSING = {
+    "not available": _FAILURE + varint(SDV.Datapoint.NOT_AVAILABLE),
+    "stale": _FAILURE + varint(SDV.Datapoint.NOT_AVAILABLE),
+    "invalid": _FAILURE + varint(SDV.Datapoint.INVALID_VALUE),
+}
+"""What stands in the place of a value, by quality."""
 # The fields of the values have the numbers that they have in kuksa.val, so that its encoders serve here too.
 _encoder = cache(encoder)
 
 
 def datapoint(house: House, index: int, point: Datapoint) -> bytes:
-    """A Datapoint with the time of receipt; a failure says that it is not available."""
-    value = _NOT_AVAILABLE if point.value is None else house.encoder.value(index, point.value)
+    """A Datapoint with the time of receipt; a failure says why it has no value."""
+    value = _MISSING[point.quality] if point.value is None else house.encoder.value(index, point.value)
     return timestamp(point.t_receive_ns) + value
 
 
@@ -35,7 +40,7 @@ def row(cells: Iterable[Cell]) -> bytes:
 
 
 def _cell(cell: Cell) -> bytes:
-    value = _NOT_AVAILABLE if cell.value is None else _encoder(cell.datatype)(cell.value)
+    value = _MISSING[cell.quality] if cell.value is None else _encoder(cell.datatype)(cell.value)
     return timestamp(cell.t_ns) + value
 
 
@@ -64,7 +69,7 @@ def error_of(refused: InputError) -> int:
         error: int = SDV.INVALID_TYPE if refused.why == "type" else SDV.OUT_OF_BOUNDS
     elif isinstance(refused, WrongType):
         error = SDV.INVALID_TYPE
-    elif isinstance(refused, Claimed | NotActuator):
+    elif isinstance(refused, Claimed | Held | NotActuator):
         error = SDV.ACCESS_DENIED
     else:
         error = SDV.INTERNAL_ERROR

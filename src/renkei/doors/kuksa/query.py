@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from renkei.broker import Datapoint
+from renkei.datapoint import Datapoint, Quality
 from renkei.doors.kuksa.calls import PATH_LENGTH
 from renkei.doors.kuksa.query_syntax import (
     Between,
@@ -44,12 +44,13 @@ _FLOAT32 = struct.Struct("<f")
 
 
 class Cell(NamedTuple):
-    """One value of a row; None: not available. `t_ns` is when the newest value that it rests on was received."""
+    """One value of a row; None unless `quality` is ok. `t_ns` is when the newest value it rests on was received."""
 
     name: str
     datatype: str
     value: Value | None
     t_ns: int
+    quality: Quality
 
 
 class _Term(NamedTuple):
@@ -278,9 +279,9 @@ def _signal_cell(name: str, signal: Signal, lagged: bool) -> Callable[[Points, P
 
     def read(now: Points, last: Points) -> Cell:
         point = last.get(index) if lagged else now[index]
-        return Cell(name, datatype, None, now[index].t_receive_ns) if point is None else (
-            Cell(name, datatype, point.value, point.t_receive_ns)
-        )  # fmt: skip
+        if point is None:
+            return Cell(name, datatype, None, now[index].t_receive_ns, "not available")
+        return Cell(name, datatype, point.value, point.t_receive_ns, point.quality)
 
     return read
 
@@ -288,6 +289,7 @@ def _signal_cell(name: str, signal: Signal, lagged: bool) -> Callable[[Points, P
 def _computed_cell(name: str, term: _Term) -> Callable[[Points, Points], Cell]:
     def read(now: Points, last: Points) -> Cell:
         times = [now[index].t_receive_ns for index in term.inputs or now]
-        return Cell(name, term.datatype, term.read(now, last), max(times))
+        value = term.read(now, last)
+        return Cell(name, term.datatype, value, max(times), "not available" if value is None else "ok")
 
     return read

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import grpc
@@ -10,7 +9,7 @@ import grpc
 from renkei.doors.kuksa.actuating import Caller, Target, actuate
 from renkei.doors.kuksa.calls import INVALID, NOT_FOUND, PATH_LENGTH, House, StatusError, signal_at
 from renkei.doors.kuksa.schema import V1
-from renkei.doors.kuksa.values import source_time_ns, status_of, target_in, value_in
+from renkei.doors.kuksa.values import refuse_stale, source_time_ns, status_of, target_in, value_in
 from renkei.errors import ValueRefused
 from renkei.vocabulary import Signal, Value
 
@@ -23,17 +22,8 @@ _ERRORS = {
     grpc.StatusCode.FAILED_PRECONDITION: (403, "forbidden"),
     grpc.StatusCode.DEADLINE_EXCEEDED: (408, "timeout"),
 }
-STALE_NS = 10_000_000_000
-"""A target whose own timestamp is older is not carried out; clocks may differ by less."""
 _UNAVAILABLE = (503, "unavailable")
 _NOT_ALONE = "not handed over, because another target of the request was refused"
-
-
-def _refuse_stale(signal: Signal, t_ns: int | None) -> None:
-    """Raises StatusError for a target that its client itself says is old: one that waited somewhere, or comes again."""
-    if t_ns is not None and time.time_ns() - t_ns > STALE_NS:
-        text = f"{signal.path}: the target is older than {STALE_NS // 1_000_000_000} s by its own timestamp"
-        raise StatusError(grpc.StatusCode.DEADLINE_EXCEEDED, text)
 
 
 def entry_error(path: str, refused: StatusError) -> Any:
@@ -99,7 +89,7 @@ class _Setting:
             raise StatusError(INVALID, f"Cannot set a target: {signal.path} is not an actuator")
         try:
             value = target_in(signal, point, "value")
-            _refuse_stale(signal, source_time_ns(point))
+            refuse_stale(signal, source_time_ns(point))
             self._targets.append((signal, signal.check(value)))
         except StatusError as refused:
             self._refuse_target(signal, refused)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import grpc
@@ -14,6 +15,8 @@ from renkei.vocabulary import INTEGERS, Signal, Value
 
 _YEAR_9999_S = 253_402_300_799
 """The last second that a protobuf Timestamp may name."""
+STALE_NS = 10_000_000_000
+"""A target whose own timestamp is older is not carried out; clocks may differ by less."""
 _CODES: dict[type[InputError], grpc.StatusCode] = {
     Claimed: grpc.StatusCode.ALREADY_EXISTS,
     NotActuator: INVALID,
@@ -70,6 +73,13 @@ def _text(signal: Signal, refused: ValueRefused) -> str:
         fits = isinstance(refused.got, int | float) and low <= refused.got <= high
         text = "Value out of min/max bounds" if fits else "Value out of type bounds"
     return f"{text} (id: {signal.index}): {refused}"
+
+
+def refuse_stale(signal: Signal, t_ns: int | None) -> None:
+    """Raises StatusError for a target that its client itself says is old: one that waited somewhere, or comes again."""
+    if t_ns is not None and time.time_ns() - t_ns > STALE_NS:
+        text = f"{signal.path}: the target is older than {STALE_NS // 1_000_000_000} s by its own timestamp"
+        raise StatusError(grpc.StatusCode.DEADLINE_EXCEEDED, text)
 
 
 def source_time_ns(data_point: Any) -> int | None:
