@@ -1,4 +1,4 @@
-"""How often each message of a car came, and how far apart: counted over blocks of frames, in memory that stays small."""
+"""How often each message of a car came and how far apart, counted over blocks of frames in little memory."""
 
 from __future__ import annotations
 

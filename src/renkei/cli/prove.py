@@ -100,7 +100,7 @@ def verify(
     ] = None,
     json: say.AsJson = False,
 ) -> None:
-    """Check that evidence is whole: exit 0 if it is, 1 if it was changed, is not signed by the key, or is of other logs.
+    """Check evidence: exit 0 if it is whole, 1 if it was changed, is not signed by the key, or is of other logs.
 
     Example: renkei verify evidence.json --key partner.pem
     """
@@ -119,7 +119,9 @@ def verify(
             }
         )  # fmt: skip
     else:
-        signed = "not signed" if found.key is None else f"signed by {found.key}" + ("" if key else " (whose key, you know)")
+        signed = (
+            "not signed" if found.key is None else f"signed by {found.key}" + ("" if key else " (whose key, you know)")
+        )
         say.line(f"{evidence}: {found.kind}, {'does not hold' if wrong else 'holds'}, {signed}")
         for what in wrong:
             say.line(f"  {what}")
@@ -136,7 +138,7 @@ def _tell(proof: Proof, out: Path | None, every: bool) -> None:
     for recording in proof.recordings:
         share = recording.explained / recording.frames
         say.line(f"  {recording.frames:,} frames over {recording.seconds:,.1f} s, {share:.1%} explained")
-    shown = [c for c in proof.checks if every or c.level == "refutes" or c.strong and c.level == "supports"]
+    shown = [c for c in proof.checks if every or c.level == "refutes" or (c.strong and c.level == "supports")]
     order = ("refutes", "supports", "note", "unknown")
     shown.sort(key=lambda c: order.index(c.level))
     say.table(["level", "check", "measured", "expected"], [[c.level, c.check, c.measured, c.expected] for c in shown])

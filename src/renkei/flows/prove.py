@@ -141,7 +141,10 @@ def try_on(
         beginning = Beginning(log.blocks())
         trials = [Trial(car, plan, Buses(plan, given)) for car, plan in cars]
         for _ in range(STEPS):
-            if not beginning.look() or not any([trial.look(beginning.gist) for trial in trials]):
+            if not beginning.look():
+                break
+            waiting = [trial for trial in trials if trial.look(beginning.gist)]
+            if not waiting:
                 break
         time, seconds, frames = ActiveTime(), 0.0, 0
         for block in ahead(beginning.blocks()):

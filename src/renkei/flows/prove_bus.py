@@ -1,4 +1,4 @@
-"""What a recording says of the messages and signals of a map, one by one: lengths, periods, counters, checksums, ranges."""
+"""What a recording says of each message and signal of a map: lengths, periods, counters, checksums, ranges."""
 
 from __future__ import annotations
 
@@ -151,7 +151,12 @@ def of_signal(signal: Signal, values: Values, failed: int) -> Iterator[Check]:
     if outside and good >= _FEWEST:
         level: Level = "refutes" if outside > _MOST_OUT_OF_RANGE * good else "note"
         yield Check(
-            f"range {signal.path}", level, f"{outside:,} of {good:,} values cannot be true", "none", "range in VSS", True
+            f"range {signal.path}",
+            level,
+            f"{outside:,} of {good:,} values cannot be true",
+            "none",
+            "range in VSS",
+            True,
         )
     if values.not_available:
         share = values.not_available / values.samples
@@ -233,7 +238,9 @@ class Coverage(NamedTuple):
     def check(self) -> Check:
         measured = f"{self.came} of {self.known} messages of the map came; {self.heard} identifiers on the channel"
         what = "messages of a bus that are in the recording"
-        return Check(f"{COVERAGE} {self.bus}", "supports" if self.is_there else "unknown", measured, "half of either", what)
+        return Check(
+            f"{COVERAGE} {self.bus}", "supports" if self.is_there else "unknown", measured, "half of either", what
+        )
 
 
 def of_bus(bus: str, checks: Iterable[Check]) -> Iterator[Check]:

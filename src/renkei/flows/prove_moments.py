@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -79,7 +79,7 @@ class Moments:
         return wanted in self._sums
 
     def series(self, path: str, how: str, every_s: float, *, held: bool = True) -> Series | None:
-        """Means over `every_s` seconds or a little more, NaN or the last one where no sample came; None if none ever did."""
+        """Means over `every_s` seconds or a little more; NaN or the last one where no sample came. None if none did."""
         if (path, how) not in self._sums:
             return None
         sums, counts = self._sums[path, how][: self._length], self._counts[path, how][: self._length]
@@ -132,8 +132,14 @@ def _in_pairs(values: NDArray[Any]) -> NDArray[Any]:
 def _reduce(column: Column, ok: NDArray[np.bool_], how: str) -> Series:
     texts = column.texts or []
     arrays = [json.loads(texts[int(place)]) for place in column.value[ok]]
-    reduce = {"sum": sum, "lowest": min, "highest": max}[how]
-    return np.array([float(reduce(a)) if a else np.nan for a in arrays])
+    return np.array([_REDUCED[how](a) if a else np.nan for a in arrays])
+
+
+_REDUCED: Mapping[str, Callable[[list[float]], float]] = {
+    "sum": lambda a: float(sum(a)),
+    "lowest": lambda a: float(min(a)),
+    "highest": lambda a: float(max(a)),
+}
 
 
 def _held(values: Series, step_s: float) -> Series:

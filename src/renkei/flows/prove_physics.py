@@ -113,9 +113,7 @@ def judge(relation: Relation, moments: Moments, attributes: Mapping[str, float])
     return judged._replace(level="note") if weak else judged
 
 
-def _series(
-    term: Term, moments: Moments, attributes: Mapping[str, float], every_s: float, held: bool
-) -> Series | None:
+def _series(term: Term, moments: Moments, attributes: Mapping[str, float], every_s: float, held: bool) -> Series | None:
     product: Series | None = None
     fixed = term.factor
     for path, how in term.signals:
@@ -162,9 +160,8 @@ def _band(r: Relation, y: Series, x: Series, known: NDArray[np.bool_], every_s: 
     inside = (y >= low[0] * x + low[1] - 1e-9) & (y <= high[0] * x + high[1] + 1e-9)
     outside = 1 - float(inside[enough].mean())
     middle_y, middle_x = float(np.median(y[enough])), float(np.median(x[enough]))
-    measured = (
-        f"{outside:.1%} of {enough.sum() * every_s:.3g} s outside; medians {middle_y:.4g} against {middle_x:.4g} {r.unit}"
-    )
+    seconds = enough.sum() * every_s
+    measured = f"{outside:.1%} of {seconds:.3g} s outside; medians {middle_y:.4g} against {middle_x:.4g} {r.unit}"
     return Judgement("refutes" if outside > r.number("outside", _MOST_OUTSIDE) else "supports", measured, expected)
 
 
