@@ -205,8 +205,8 @@ def measures(results: NDArray[np.void], rows: NDArray[np.void], tables: Tables, 
 
     `chemical_wh` left the cells' chemistry; `dc_wh` is net at the pack's terminals. `wall_wh` is what a charger takes
     from the wall to bring the charge back: what left the cells and what their resistance takes at charging current,
-    over the charger's efficiency. `range_km` goes by the share of the usable charge that was used, or is the distance
-    driven where the battery ran empty.
+    over the charger's efficiency. `range_km` is the usable energy over what
+    left the chemistry for each km, or the distance driven where the battery ran empty.
     """
     km = np.where(results["distance_m"] > 0, results["distance_m"] / 1000, math.nan)
     charger_w = _column(cars, "charger_w", len(rows))
@@ -215,9 +215,8 @@ def measures(results: NDArray[np.void], rows: NDArray[np.void], tables: Tables, 
     chemical = results["chemical_j"]
     charging_loss = _charging_loss(rows, tables, charger_w * efficiency)
     wall = np.where(chemical > 0, chemical * (1 + charging_loss), 0.0) / efficiency
-    used = results["start_soc"] - results["end_soc"]
     usable = rows["usable_to"] - rows["usable_from"]
-    whole = results["distance_m"] / 1000 * usable / np.where(used > 0, used, math.nan)
+    whole = km * _usable_j(rows, tables) / np.where(chemical > 0, chemical, math.nan)
     dc = results["discharged_j"] - results["regenerated_j"]
     columns = {
         "distance_km": results["distance_m"] / 1000,
@@ -252,3 +251,16 @@ def _charging_loss(rows: NDArray[np.void], tables: Tables, charge_w: NDArray[np.
     ohm = tables.circuit[battery, warm, middle, :3].sum(axis=-1) * rows["resistance_factor"] + rows["joints_ohm"]
     volts = tables.ocv_v[battery, tables.ocv_v.shape[1] // 2]
     return np.asarray(charge_w / rows["cells"] / volts * ohm / volts)
+
+
+def _usable_j(rows: NDArray[np.void], tables: Tables) -> NDArray[np.float64]:
+    """Energy of the usable charge at no current."""
+    knots = np.linspace(0, 1, tables.ocv_v.shape[1])
+    steps = (tables.ocv_v[:, 1:] + tables.ocv_v[:, :-1]) / 2 * np.diff(knots)
+    summed = np.concatenate([np.zeros((len(steps), 1)), np.cumsum(steps, axis=1)], axis=1)
+    volts = np.empty(len(rows))
+    for battery in range(len(summed)):
+        of = rows["battery"] == battery
+        ends = (np.interp(rows[key][of], knots, summed[battery]) for key in ("usable_to", "usable_from"))
+        volts[of] = next(ends) - next(ends)
+    return np.asarray(volts * rows["capacity_as"] * rows["cells"])

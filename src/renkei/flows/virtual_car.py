@@ -1,0 +1,153 @@
+"""A car of the catalogue becomes a virtual car: facts where they are known, named assumptions where they are not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from renkei.catalogue import Catalogue
+from renkei.errors import CannotTell, InputError, UnknownName
+from renkei.facts import fact_keys
+from renkei.flows.assumed import Assumed, Known, number, sorted_out
+from renkei.flows.virtual_axle import e_axle_of
+from renkei.flows.virtual_pack import pack_of
+from renkei.parts import Limit, Part, Slot
+from renkei.sim.car import Braking, Car, Road
+from renkei.sim.drive import changed, keys
+from renkei.vehicle import Vehicle
+
+BATTERY, E_AXLE = "battery", "e-axle"
+_KINDS = {BATTERY: "battery-pack", E_AXLE: "e-axle"}
+
+
+class Violated(NamedTuple):
+    """A limit that a fitted part does not keep; `known` False: the part does not say."""
+
+    of: str
+    fact: str
+    limit: str
+    got: object
+    follows: str
+    known: bool
+
+
+class VirtualCar(NamedTuple):
+    """What is simulated, and on what it rests."""
+
+    vehicle: Vehicle
+    car: Car
+    parts: Mapping[str, Part]
+    assumed: tuple[Assumed, ...]
+    violated: tuple[Violated, ...]
+
+
+def virtual_car(
+    catalogue: Catalogue,
+    vehicle: str,
+    *,
+    battery: str | None = None,
+    e_axle: str | None = None,
+    changes: Mapping[str, str] | None = None,
+) -> VirtualCar:
+    """The virtual car of a vehicle, with other parts or numbers where given. Raises UnknownName, CannotTell."""
+    found = catalogue.vehicle(vehicle)
+    given, direct = sorted_out(changes or {})
+    parts, violated = dict[str, Part](), list[Violated]()
+    for name, other in ((BATTERY, battery), (E_AXLE, e_axle)):
+        slots = [slot for slot in found.slots.values() if slot.kind == _KINDS[name]]
+        part = _part(catalogue, found, slots, name, other)
+        parts[name] = part
+        if other and slots:
+            violated += _violations(part, slots[0])
+    violated += _between(parts[BATTERY], parts[E_AXLE]) if battery or e_axle else []
+    known = Known(catalogue, given)
+    car = _car(found, parts, known)
+    for key, text in direct.items():
+        car = changed(car, {_full(key, car): number(key, text)})
+    return VirtualCar(found, car, parts, tuple(known.assumed.values()), tuple(violated))
+
+
+def _full(key: str, car: Car) -> str:
+    """The path of a number of the simulation; its last name is enough where only one has it."""
+    paths = keys(car)
+    if key in paths:
+        return key
+    ending = [path for path in paths if path.rsplit(".", 1)[-1] == key]
+    if len(ending) == 1:
+        return ending[0]
+    known = [*paths, *(name for name, fact in fact_keys().items() if fact.type == "number")]
+    raise UnknownName("quantity", key, known)
+
+
+def _part(catalogue: Catalogue, vehicle: Vehicle, slots: list[Slot], name: str, other: str | None) -> Part:
+    kind = _KINDS[name]
+    if other is None and not (slots and slots[0].fitted):
+        raise CannotTell(f"{vehicle.id}: no {kind} is known for it; name one with --{name} PART")
+    part = catalogue.part(other or slots[0].fitted or "")
+    if part.kind != kind:
+        raise InputError(f"{part.id} is a {part.kind}, not a {kind}")
+    return part
+
+
+def _violations(part: Part, slot: Slot) -> list[Violated]:
+    return [bad for limit in slot.requires if (bad := _judged(part, limit, f"slot {slot.name}"))]
+
+
+def _between(battery: Part, e_axle: Part) -> list[Violated]:
+    """Limits that battery and e-axle set each other."""
+    return [
+        bad
+        for part, other in ((battery, e_axle), (e_axle, battery))
+        for limit in part.requires
+        if limit.of == other.kind and (bad := _judged(other, limit, part.id))
+    ]
+
+
+def _judged(part: Part, limit: Limit, by: str) -> Violated | None:
+    fact = part.facts.get(limit.fact)
+    met = limit.met_by(fact)
+    if met:
+        return None
+    follows = limit.reason or limit.otherwise
+    return Violated(by, limit.fact, limit.text, fact.value if fact else None, follows, met is not None)
+
+
+def _car(vehicle: Vehicle, parts: Mapping[str, Part], known: Known) -> Car:
+    facts, what = vehicle.facts, vehicle.id
+    axle = parts[E_AXLE].facts
+    driven = known.fact(facts, "driven_axle") or known.fact(axle, "drives_axle") or "front"
+    braking = Braking(
+        known.assume(what, f"braking_share_{driven}"),
+        known.assume(what, "braking_deceleration_max"),
+        known.assume(what, "braking_fade_from") / 3.6,
+        known.assume(what, "braking_fade_to") / 3.6,
+    )
+    radius_m = known.of(what, facts, "tyre_radius")
+    return Car(
+        pack=pack_of(parts[BATTERY], known, known.fact(facts, "charge_energy_wall")),
+        e_axle=e_axle_of(parts[E_AXLE], vehicle, radius_m, known),
+        road=_road(vehicle, known),
+        braking=braking,
+        tyre_radius_m=radius_m,
+        auxiliary_w=known.of(what, facts, "auxiliary_power"),
+        charger_efficiency=known.of(what, facts, "charger_efficiency"),
+        charger_w=known.of(what, facts, "ac_charge_power_max") * 1000,
+        charging_auxiliary_w=known.assume(what, "charging_auxiliary_power"),
+    )
+
+
+def _road(vehicle: Vehicle, known: Known) -> Road:
+    facts, what = vehicle.facts, vehicle.id
+    rotating = known.of(what, facts, "rotating_share")
+    mass = known.fact(facts, "test_mass")
+    if mass is None:
+        raise CannotTell(f"{what}: its test mass is unknown; give it with --set test_mass=1700")
+    coast_down = [known.fact(facts, f"road_load_{c}") for c in "abc"]
+    if all(c is not None for c in coast_down):
+        return Road(mass, coast_down[0], coast_down[1], coast_down[2], rotating)
+    body = [known.fact(facts, key) for key in ("drag_area", "rolling_resistance")]
+    if all(c is not None for c in body):
+        return Road.of_body(mass, body[0], body[1], rotating)
+    raise CannotTell(
+        f"{what}: neither its coast-down nor drag and rolling are known; give road_load_a, _b and _c with --set"
+    )

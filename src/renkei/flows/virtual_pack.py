@@ -1,0 +1,171 @@
+"""A battery pack of the catalogue becomes cells, cooling and limits that can be simulated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from renkei.errors import CannotTell, InputError
+from renkei.facts import Fact
+from renkei.flows.assumed import Known
+from renkei.parts import Part
+from renkei.sim.battery import Cell, Cooling, Pack, Surface
+
+
+def pack_of(part: Part, known: Known, wall_kwh: float | None = None) -> Pack:
+    """The pack with its cells; `wall_kwh`: of a full charge, for a pack of which nothing else is known."""
+    facts, what = part.facts, part.id
+    lto = known.fact(facts, "chemistry") == "LTO"
+    curve = known.fact(facts, "open_circuit_voltage") or known.assume(what, "open_circuit_voltage" + "_LTO" * lto)
+    soc = tuple(s / 100 for s in curve["soc"])
+    volts = list(curve["voltage"])
+    nominal = known.fact(facts, "cell_voltage_nominal")
+    if nominal and "open_circuit_voltage" not in facts:
+        middle = _at(curve["soc"], volts, 50)
+        volts = [v + nominal - middle for v in volts]
+    mean_v = sum((volts[i] + volts[i + 1]) / 2 * (soc[i + 1] - soc[i]) for i in range(len(soc) - 1))
+    gross = known.fact(facts, "energy_gross")
+    usable = known.fact(facts, "energy_usable")
+    share = None if usable is None or gross is None else min(1.0, usable / gross)
+    if share is None:
+        share = known.assume(what, "usable_share")
+    series, parallel, capacity_ah = _cells(part, known, mean_v, gross, share, wall_kwh)
+    energy_kwh = gross or series * parallel * capacity_ah * mean_v / 1000
+    cell = _cell(part, known, soc, tuple(volts), capacity_ah)
+    return Pack(
+        cell, series, parallel, _cooling(part, known, energy_kwh),
+        mass_kg=known.fact(facts, "mass") or math.nan,
+        usable_from=(1 - share) / 2,
+        usable_to=1 - (1 - share) / 2,
+        max_discharge_a=_least(known, facts, "current_peak", "current_limit_announced", "fuse_rating"),
+        max_charge_a=_least(known, facts, "charge_current_peak", "fuse_rating"),
+        max_discharge_w=_discharge_w(part, known),
+        max_charge_w=_charge_w(part, known, energy_kwh),
+    )  # fmt: skip
+
+
+def _cells(
+    part: Part, known: Known, mean_v: float, gross: float | None, share: float, wall_kwh: float | None
+) -> tuple[int, int, float]:
+    """Cells in series and side by side, and the capacity of one in Ah."""
+    facts, what = part.facts, part.id
+    series = known.fact(facts, "cells_series")
+    if series is None and (volts := known.fact(facts, "voltage_nominal")):
+        series = round(volts / mean_v)
+        known.note(what, "cells_series", series, None, "Nominal voltage of the pack over that of a cell.")
+    series = series or known.assume(what, "cells_series")
+    parallel = known.fact(facts, "cells_parallel") or 1
+    capacity = known.fact(facts, "cell_capacity")
+    if capacity:
+        return series, parallel, capacity
+    whole = known.fact(facts, "capacity")
+    if whole:
+        return series, parallel, whole / parallel
+    if gross is None:
+        wall_kwh = wall_kwh or known.fact(facts, "charge_energy_wall")
+        if wall_kwh is None:
+            raise CannotTell(
+                f"{what}: neither its energy nor its capacity is known; give it with --set energy_gross=40"
+            )
+        gross = wall_kwh * 0.87 / share
+        known.note(
+            what,
+            "energy_gross",
+            round(gross, 1),
+            "kWh",
+            "Wall energy of a full charge times 0.87, over the usable share.",
+        )
+    known.note(
+        what, "cell_capacity", round(gross * 1000 / mean_v / series / parallel, 1), "Ah", "Gross energy over voltage."
+    )
+    return series, parallel, gross * 1000 / mean_v / series / parallel
+
+
+def _cell(part: Part, known: Known, soc: tuple[float, ...], volts: tuple[float, ...], capacity_ah: float) -> Cell:
+    facts, what = part.facts, part.id
+    low, high = known.fact(facts, "cell_voltage_min"), known.fact(facts, "cell_voltage_max")
+    if low is None:
+        low = round(0.83 * volts[0], 3)
+        known.note(what, "cell_voltage_min", low, "V", "Five sixths of the empty cell's voltage at rest.")
+    if high is None or high < volts[-1]:
+        high = volts[-1] + 0.05
+        known.note(what, "cell_voltage_max", round(high, 3), "V", "50 mV above the full cell's voltage at rest.")
+    grid = known.fact(facts, "rc_map")
+    if grid is not None:
+        r0, r1, r2 = (surface(grid, key) for key in ("r0", "r1", "r2"))
+        tau1, tau2 = grid["tau1"][0], grid["tau2"][0]
+    else:
+        whole = _resistance(part, known, capacity_ah)
+        r0, r1, r2, tau1, tau2 = whole.times(0.5), whole.times(0.25), whole.times(0.25), 20.0, 400.0
+    return Cell(capacity_ah, soc, volts, r0, low, high, r1, tau1, r2, tau2)
+
+
+def _resistance(part: Part, known: Known, capacity_ah: float) -> Surface:
+    """Ohm of a cell after minutes, over charge and temperature."""
+    what = part.id
+    grid = known.fact(part.facts, "resistance_map")
+    if grid is not None:
+        return surface(grid, "resistance")
+    ohm = known.assume(what, "resistance_charge") / capacity_ah
+    over_c, over_soc = known.assume(what, "resistance_temperature"), known.assume(what, "resistance_soc")
+    return _product(ohm, over_soc, over_c)
+
+
+def surface(grid: Mapping[str, tuple[float, ...]], key: str) -> Surface:
+    """Rows of temperature (Celsius), soc (percent) and a value as a full grid. Raises InputError."""
+    soc, cell_c = sorted(set(grid["soc"])), sorted(set(grid["temperature"]))
+    found = {(c, s): v for c, s, v in zip(grid["temperature"], grid["soc"], grid[key], strict=True)}
+    if len(found) != len(soc) * len(cell_c):
+        raise InputError(
+            f"{key}: expected one row for each of {len(cell_c)} temperatures and {len(soc)} charges, got {len(found)}"
+        )
+    return Surface(tuple(s / 100 for s in soc), tuple(cell_c), tuple(tuple(found[c, s] for s in soc) for c in cell_c))
+
+
+def _product(unit: float, over_soc: Mapping[str, Any], over_c: Mapping[str, Any]) -> Surface:
+    rows = tuple(tuple(unit * s * c for s in over_soc["factor"]) for c in over_c["factor"])
+    return Surface(tuple(s / 100 for s in over_soc["soc"]), tuple(over_c["temperature"]), rows)
+
+
+def _discharge_w(part: Part, known: Known) -> Surface:
+    facts, what = part.facts, part.id
+    peak_kw = known.fact(facts, "power_10s") or known.fact(facts, "power_peak")
+    if peak_kw is None:
+        return Surface.flat(math.inf)
+    return _product(peak_kw * 1000, known.assume(what, "discharge_soc"), known.assume(what, "discharge_temperature"))
+
+
+def _charge_w(part: Part, known: Known, energy_kwh: float) -> Surface:
+    facts, what = part.facts, part.id
+    peak_kw = known.fact(facts, "charge_power_peak") or energy_kwh * known.assume(what, "charge_rate_max")
+    return _product(
+        peak_kw * 1000, known.assume(what, "charge_rate_soc"), known.assume(what, "charge_rate_temperature")
+    )
+
+
+def _cooling(part: Part, known: Known, energy_kwh: float) -> Cooling:
+    facts, what = part.facts, part.id
+    mass = known.fact(facts, "mass") or energy_kwh * known.assume(what, "mass_of_energy")
+    heat = known.fact(facts, "heat_capacity") or mass * known.assume(what, "heat_capacity_of_mass")
+    liquid = known.fact(facts, "cooling") in ("liquid", "refrigerant")
+    return Cooling(
+        cells_j_per_k=heat * 0.8,
+        case_j_per_k=heat * 0.2,
+        cells_to_case_w_per_k=mass * known.assume(what, "heat_to_case"),
+        case_to_air_w_per_k=mass * known.assume(what, "heat_to_air"),
+        coolant_w_per_k=mass * known.assume(what, "heat_to_coolant") if liquid else 0.0,
+        coolant_from_c=30.0 if liquid else math.inf,
+    )
+
+
+def _least(known: Known, facts: Mapping[str, Fact], *names: str) -> float:
+    values = [value for name in names if (value := known.fact(facts, name)) is not None]
+    return min(values, default=math.inf)
+
+
+def _at(knots: Any, values: list[float], where: float) -> float:
+    for i in range(len(knots) - 1):
+        if knots[i] <= where <= knots[i + 1]:
+            return float(values[i] + (values[i + 1] - values[i]) * (where - knots[i]) / (knots[i + 1] - knots[i]))
+    return values[-1]
