@@ -434,6 +434,30 @@ def test_the_check_reports_what_a_load_refuses(tmp_path, files):
     assert check(made(tmp_path, **files), only_private=True).faults != ()
 
 
+ADDED = {
+    "33 bits": "SG_ MORE : 24|33@1+ (1,0)",
+    "a float": "SG_ MORE : 24|32@1- (1,0)",
+    "an offset": "SG_ MORE : 24|8@1+ (1,5)",
+    "a multiplexor": "SG_ MORE m1 : 24|8@1+ (1,0)",
+}
+
+
+@pytest.mark.parametrize("signal", ADDED.values(), ids=ADDED)
+def test_what_is_added_is_a_whole_number_of_at_most_32_bits_without_offset_and_in_every_frame(tmp_path, signal):
+    dbc = f"""
+BU_: A
+BO_ 256 MOTION: 8 A
+ SG_ SPEED : 7|16@0+ (0.01,0) [0|0] "km/h" A
+ SG_ STATE M : 23|8@0+ (1,0) [0|0] "" A
+ {signal} [0|0] "km/h" A
+SIG_VALTYPE_ 256 {"MORE : 1" if "32@1-" in signal else "SPEED : 0"};
+"""
+    with pytest.raises(CatalogueError) as wrong:
+        read_all(made(tmp_path, **a_row('plus = "MORE"'), **{"can/car.dbc": dbc}))
+    assert wrong.value.key == f"{ROW}.plus"
+    assert wrong.value.expected == "a whole number of at most 32 bits, without offset and not multiplexed"
+
+
 SEVERAL = {
     "keys of several rows": (
         a_map(
