@@ -2,7 +2,9 @@
 
 import itertools
 import math
+import re
 import struct
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,7 +14,7 @@ from renkei.datapoint import Datapoint
 from renkei.doors.kuksa.query import Query
 from renkei.doors.kuksa.query_syntax import DEPTH, QUERY_LENGTH, parse
 from renkei.errors import InputError
-from renkei.vocabulary import Signal, Vocabulary
+from renkei.vocabulary import Signal, Vocabulary, builtin
 
 VOCABULARY = Vocabulary(
     [
@@ -163,6 +165,12 @@ def test_the_inputs_are_all_signals_that_are_named():
 def test_layout_is_free():
     spread = "-- all of it\nselect\tA /* the\nfirst */ As first,\n Car.B where(A>1)And not Car.Is ; -- end"
     assert row(spread, A=2.0, B=1, Is=False) == {"first": 2.0, "Car.B": 1}
+
+
+def test_the_query_of_the_documentation_can_be_asked():
+    text = (Path(__file__).parents[2] / "docs/databroker.md").read_text(encoding="utf-8")
+    (query,) = re.findall(r"(?m)^    SELECT .*\n(?:    .*\n)*", text)
+    assert len(Query(query, builtin()).inputs) == 3
 
 
 # What is refused
