@@ -21,6 +21,7 @@ from renkei.errors import InputError
 FORMAT = "renkei evidence 1"
 MAX_BYTES = 4 << 20
 MAX_DEPTH = 32
+_MOST_DIGITS = 22
 _KEYS = ("format", "kind", "body", "subjects", "digest", "signature")
 
 
@@ -48,11 +49,11 @@ def digest(content: bytes) -> str:
 
 
 def canonical(value: Any) -> bytes:
-    """The one form in which a JSON value is hashed (RFC 8785). Raises InputError for what JSON cannot say exactly."""
+    """The one form in which a JSON value is hashed (RFC 8785). Raises EvidenceError for what JSON cannot say exactly."""
     try:
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, RecursionError) as e:
-        raise InputError(f"not a value that evidence can carry: {e}") from e
+        raise EvidenceError(f"not a value that evidence can carry: {e}") from e
 
 
 def seal(kind: str, body: Mapping[str, Any], subjects: Mapping[str, str], pem: bytes | None = None) -> bytes:
@@ -148,10 +149,12 @@ def _refuse(name: str) -> Any:
     raise EvidenceError(f"{name} is not a JSON number")
 
 
-def _whole(digits: str) -> int:
-    if len(digits) > 16:
+def _whole(digits: str) -> int | float:
+    """Numbers of JSON are doubles: beyond 2^53 not every whole number is one."""
+    if len(digits) > _MOST_DIGITS:
         raise EvidenceError(f"a whole number of {len(digits)} digits")
-    return int(digits)
+    number = int(digits)
+    return number if abs(number) < 1 << 53 else float(number)
 
 
 def _form(sealed: Any) -> dict[str, Any]:

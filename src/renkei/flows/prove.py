@@ -214,12 +214,14 @@ class Trial:
         """All that can be said, the physical relations first."""
         yield from self._physics()
         counts = self._engine.message_counts
+        coverage = self.coverage()
+        there = {c.bus for c in coverage if c.is_there}
         bus = [
             check
             for m in self.plan.messages
-            for check in prove_bus.of_message(m, counts[m.number], self._tally[m.number])
+            for check in prove_bus.of_message(m, counts[m.number], self._tally[m.number], covered=m.bus in there)
         ]
-        yield from (covered.check() for covered in self.coverage())
+        yield from (c.check() for c in coverage)
         for name in self.plan.buses:
             yield from prove_bus.of_bus(name, bus)
         yield from bus
