@@ -52,8 +52,8 @@ class Limit:
         if self.one_of:
             return " or ".join("yes" if v is True else "no" if v is False else str(v) for v in self.one_of)
         if self.minimum is not None and self.maximum is not None:
-            return f"{self.minimum:g} to {self.maximum:g}"
-        return f"at least {self.minimum:g}" if self.minimum is not None else f"at most {self.maximum:g}"
+            return f"{self.minimum:,.10g} to {self.maximum:,.10g}"
+        return f"at least {self.minimum:,.10g}" if self.minimum is not None else f"at most {self.maximum:,.10g}"
 
 
 class Message(NamedTuple):

@@ -93,8 +93,7 @@ def show(
 
     catalogue = Catalogue(data or [])
     if subject in catalogue.standards:
-        rows = clause_rows(catalogue.standard(subject))
-        return say.as_json(rows) if json else say.table(list(rows[0]), [list(r.values()) for r in rows])
+        return _print_clauses(clause_rows(catalogue, catalogue.standard(subject)), json=json)
     if subject not in (*catalogue.parts, *catalogue.vehicles):
         known = (*catalogue.parts, *catalogue.vehicles, *catalogue.standards)
         raise UnknownName("part, vehicle or standard", subject, known)
@@ -129,6 +128,14 @@ def _print(shown: dict[str, Any], catalogue: Catalogue) -> None:
     for kind, inside in shown["made_of"].items():
         print(f"made of: {kind} {inside}")
     print(f"unknown: {', '.join(shown['unknown']) or 'nothing'}")
+
+
+def _print_clauses(rows: list[dict[str, Any]], *, json: bool) -> None:
+    if json:
+        return say.as_json(rows)
+    columns = ["clause", "fact", "limit", "unit", "missed", "checked"]
+    cells = [[r[c] for c in columns] + [len(r[c]) for c in ("meets", "misses", "unknown")] for r in rows]
+    say.table([*columns, "meet", "miss", "unknown"], cells)
 
 
 def _why(limit: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from renkei.catalogue import Catalogue
 from renkei.facts import Fact, FactValue, fact_keys, keys_of
+from renkei.flows.standing import standings
 from renkei.flows.talk import talk_on_bus
 from renkei.parts import Limit, Message, Slot, Standard, Talk
 from renkei.vehicle import Source, Vehicle
@@ -36,19 +37,24 @@ def portrait(catalogue: Catalogue, id_: str) -> dict[str, Any]:
     } | ({"years": thing.years, "powertrain": thing.powertrain} if car and isinstance(thing, Vehicle) else {})
 
 
-def clause_rows(standard: Standard) -> list[dict[str, Any]]:
-    """The clauses of a standard as rows."""
+def clause_rows(catalogue: Catalogue, standard: Standard) -> list[dict[str, Any]]:
+    """The clauses of a standard as rows, with who of the catalogue meets and misses each."""
     return [
         {
-            "clause": c.number,
-            "fact": c.limit.fact,
-            "limit": c.limit.text,
-            "unit": fact_keys()[c.limit.fact].unit,
-            "missed": c.limit.otherwise,
-            "checked": c.checked,
-            "reason": c.reason,
+            "clause": s.clause.number,
+            "title": s.clause.title,
+            "fact": s.clause.limit.fact,
+            "of": s.clause.limit.of,
+            "limit": s.clause.limit.text,
+            "unit": fact_keys()[s.clause.limit.fact].unit,
+            "missed": s.clause.limit.otherwise,
+            "checked": s.clause.checked,
+            "reason": s.clause.reason,
+            "meets": list(s.meets),
+            "misses": list(s.misses),
+            "unknown": list(s.unknown),
         }
-        for c in standard.clauses
+        for s in standings(catalogue, standard)
     ]
 
 
