@@ -204,7 +204,8 @@ WRONG = {
         "'onee'; did you mean 'one'?",
     ),
     "a vehicle without a map": (
-        a_vehicle(FILES["vehicles/one.toml"].replace('map = "one"', "")), "map", "the name of a map, or facts of a car without one", "None",
+        a_vehicle(FILES["vehicles/one.toml"].replace('map = "one"', "")), "map",
+        "the name of a map, or facts of a car without one", "None",
     ),
     "a vehicle like itself": (a_vehicle('like = "one"'), "like", "no circle", "'acme/one -> acme/one'"),
     "a vehicle like none": (a_vehicle('like = "two"'), "like", "a name that exists", "'two'"),

@@ -52,6 +52,10 @@ def _not_zero(scale: float) -> float:
 Scale = Annotated[float, AfterValidator(_not_zero)]
 
 
+LONGEST_CYCLE_MS = 86_400_000
+"""A day: what comes less often has no cycle."""
+
+
 class File(BaseModel):
     model_config = ConfigDict(
         extra="forbid", strict=True, frozen=True, arbitrary_types_allowed=True, allow_inf_nan=False
@@ -77,13 +81,13 @@ class MakerFile(File):
 
 class BusTable(File):
     dbc: list[str] = []
-    bitrate: int | None = Field(default=None, gt=0)
+    bitrate: int | None = Field(default=None, gt=0, le=20_000_000)
 
 
 class MessageTable(File):
     checksum: str | None = None
     counter: str | None = None
-    cycle_ms: float | None = Field(default=None, gt=0)
+    cycle_ms: float | None = Field(default=None, gt=0, le=LONGEST_CYCLE_MS)
 
 
 class UdsSignalTable(File):
@@ -93,7 +97,7 @@ class UdsSignalTable(File):
     scale: Scale = 1.0
     offset: float = 0.0
     unit: str | None = None
-    count: int | None = Field(default=None, ge=1)
+    count: int | None = Field(default=None, ge=1, le=8 * 4095)
 
 
 class UdsTable(File):
@@ -101,8 +105,8 @@ class UdsTable(File):
     response: int = Field(ge=0, le=0x1FFFFFFF)
     service: int = Field(ge=0, le=0xBF)
     identifier: int | None = Field(default=None, ge=0, le=0xFFFF)
-    lengths: list[int] = []
-    every_ms: float | None = Field(default=None, ge=100)
+    lengths: list[Annotated[int, Field(ge=1, le=4095)]] = []
+    every_ms: float | None = Field(default=None, ge=100, le=LONGEST_CYCLE_MS)
     signals: dict[str, UdsSignalTable] = {}
 
 

@@ -33,6 +33,7 @@ from renkei.vocabulary import FLOAT32_MAX, INTEGERS, Signal, Value, Vocabulary
 
 MAX_TABLE_BITS = MAX_COUNTER_BITS = 16
 MAX_PLUS_BITS = 32
+_A_DAY_MS = 86_400_000  # what a DBC file says to come less often has no cycle
 MAX_BITS = 64
 _LEAST_SCALE, _MOST = Fraction(1, 10**100), Fraction(10**100)
 """Beyond any quantity, and short of where floating point loses it."""
@@ -341,9 +342,10 @@ class _Compiler:
         rule = self.map.messages.get(key, MessageRule(None, None, None))
         counter = next((field_of(s._replace(signed=False)) for s in message.signals if s.name == rule.counter), None)
         latches = tuple(latch for (b, m, _), latch in self.latches.items() if (b, m) == key)
+        cycle_ms = rule.cycle_ms or message.cycle_ms or 0
         return PlanMessage(
             number, bus, name, message.id, message.length, b"", (), 0, rule.checksum, counter,
-            round((rule.cycle_ms or message.cycle_ms or 0) * 1e6), latches, tuple(rows), tuple(commands),
+            round(cycle_ms * 1e6) if 0 < cycle_ms <= _A_DAY_MS else 0, latches, tuple(rows), tuple(commands),
         )  # fmt: skip
 
     def _answer(self, number: int, a: UdsAnswer, rows: tuple[PlanRow, ...]) -> PlanMessage:
