@@ -23,6 +23,7 @@ RenkeiError
 from __future__ import annotations
 
 import difflib
+import heapq
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from os import PathLike
@@ -53,15 +54,37 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     for each in known:
         by_lower.setdefault(each.lower(), []).append(each)
     low = name[:_LONGEST_NAME].lower()
-    close = difflib.get_close_matches(low, by_lower, n=1, cutoff=0.6)
-    if not close:
+    close = _closest(low, by_lower)
+    if close is None:
         by_tail = {each.rsplit("/", 1)[-1].rsplit(".", 1)[-1]: each for each in by_lower}
-        close = [by_tail[tail] for tail in difflib.get_close_matches(low, by_tail, n=1, cutoff=0.6)]
-    return min(by_lower[close[0]], key=lambda k: _case_rank(name, k)) if close else None
+        tail = _closest(low, by_tail)
+        close = None if tail is None else by_tail[tail]
+    return None if close is None else min(by_lower[close], key=lambda k: _case_rank(name, k))
 
 
 _LONGEST_NAME = 500
 """Looking for what is near takes time that grows with the length of both."""
+_LEAST_ALIKE = 0.6
+_MOST_COMPARED = 100
+"""Names that are compared letter by letter; a server that does so holds everybody up."""
+
+
+def _closest(name: str, known: Iterable[str]) -> str | None:
+    """What `difflib.get_close_matches` finds first, but the letter counts decide which names are compared at all."""
+    matcher = difflib.SequenceMatcher(b=name)  # it keeps what it learns of b
+    counted = []
+    for each in known:
+        matcher.set_seq1(each)
+        if (bound := matcher.quick_ratio()) >= _LEAST_ALIKE:
+            counted.append((bound, each))
+    best: tuple[float, str] | None = None
+    for bound, each in heapq.nlargest(_MOST_COMPARED, counted):
+        if best and bound < best[0]:
+            break
+        matcher.set_seq1(each)
+        if (ratio := matcher.ratio()) >= _LEAST_ALIKE:
+            best = max(best or (ratio, each), (ratio, each))
+    return best[1] if best else None
 
 
 def _case_rank(name: str, known: str) -> tuple[int, bool, str]:
