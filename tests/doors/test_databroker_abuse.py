@@ -5,6 +5,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import threading
 import time
 
 import grpc
@@ -248,3 +249,18 @@ def test_closing_the_door_ends_rows_with_unavailable(door, stub):
     door.wait(door.door.close())
     assert refusal(rows.row) is grpc.StatusCode.UNAVAILABLE
     door.wait_unwatched()
+
+
+def test_closing_the_door_ends_the_stream_of_a_silent_feeder(door, stub, speed, caplog, capfd):
+    silent = threading.Event()
+
+    def requests():
+        yield SDV.StreamDatapointsRequest(datapoints={speed: point(int32_value=1)})
+        silent.wait(DEADLINE_S)
+
+    replies = stub.stream(requests())
+    assert dict(next(replies).errors) == {speed: SDV.INVALID_TYPE}
+    door.wait(door.door.close())
+    assert refusal(lambda: next(replies)) in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+    silent.set()
+    assert (caplog.text, capfd.readouterr()) == ("", ("", ""))
