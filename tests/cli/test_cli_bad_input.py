@@ -17,6 +17,7 @@ from command import DEMO_LOG, OUTLANDER, renkei
 
 DECODE = ("decode", DEMO_LOG, "--vehicle", OUTLANDER)
 UP = ("up", "--grpc-port", "0", "--http-port", "0", "--no-browser")
+TWO_RECORDINGS = ("--vehicle", f"{OUTLANDER}={DEMO_LOG}", "--vehicle", f"honda/civic-8g={DEMO_LOG}")
 
 
 def put_wrong_files(tmp_path):
@@ -25,6 +26,7 @@ def put_wrong_files(tmp_path):
     (tmp_path / "cut.log.gz").write_bytes(DEMO_LOG.read_bytes()[:30_000])
     (tmp_path / "text.log").write_text("Dear diary,\ntoday I drove.\n" * 100)
     (tmp_path / "no-frames.log").write_text("(1.000000) can0 123#R\n" * 20)
+    (tmp_path / "other.log").write_text("(1.000000) can0 7F0#00\n" * 20)
     (tmp_path / "empty.json").write_text("{}")
     (tmp_path / "half.json").write_text('{"Vehicle": {"children": ')
     (tmp_path / "cars").mkdir()
@@ -61,7 +63,7 @@ BAD_INPUT = {
     "a log without a data frame": (["decode", "no-frames.log", "--vehicle", OUTLANDER], "no-frames.log: no CAN frames"),
     "a log of another car names the car that it is of": (
         ["decode", DEMO_LOG, "--vehicle", "nissan/leaf-ze1-40", "--out", "o.parquet"],
-        "almost nothing in it is from nissan/leaf-ze1-40", f"{OUTLANDER} explains 15%",
+        "almost nothing in it is from nissan/leaf-ze1-40", f"{OUTLANDER} fits better, with 12 of 13",
     ),
     "the second of two logs is missing": (
         [*DECODE[:2], "nowhere.log", *DECODE[2:], "--out", "o.parquet"], "nowhere.log: cannot be read",
@@ -74,8 +76,11 @@ BAD_INPUT = {
         [*DECODE, "--out", "nowhere/o.parquet"], "nowhere/o.parquet: no such folder: nowhere",
     ),
     "an output that is a folder": ([*DECODE, "--out", "out.parquet"], "out.parquet: is a folder"),
-    "a bus without a channel": ([*DECODE, "--bus", "ev-can"], "--bus ev-can: expected NAME=CHANNEL"),
-    "a bus without a name": ([*DECODE, "--bus", "=can1"], "--bus =can1: expected NAME=CHANNEL"),
+    "a bus without a channel": ([*DECODE, "--bus", "ev-can"], "--bus: expected NAME=CHANNEL, such as", "got 'ev-can'"),
+    "a bus without a name": ([*DECODE, "--bus", "=can1"], "got '=can1'"),
+    "a bus named twice": (
+        [*DECODE, "--bus", "ev-can=can1", "--bus", "ev-can=can0"], "'ev-can' given twice, as 'can1' and as 'can0'",
+    ),
     "a bus that the car does not have": (
         [*DECODE, "--bus", "ev-kan=can1"], "unknown bus 'ev-kan'; did you mean 'ev-can'?", "c-can, ev-can",
     ),
@@ -97,6 +102,33 @@ BAD_INPUT = {
     "an unknown vehicle to bring up": ([*UP, "--vehicle", "honda/clarity"], "unknown vehicle 'honda/clarity'"),
     "a vehicle twice": ([*UP, *["--vehicle", OUTLANDER] * 2], f"--vehicle {OUTLANDER}: given twice"),
     "a vehicle with nothing after the =": ([*UP, "--vehicle", f"{OUTLANDER}="], "--vehicle: expected ID=SOURCE"),
+    "a log of another car to bring up": (
+        [*UP, "--vehicle", f"nissan/leaf-ze1-40={DEMO_LOG}"], f"{OUTLANDER} fits better, with 12 of 13",
+    ),
+    "a log without a data frame to bring up": (
+        [*UP, "--vehicle", f"{OUTLANDER}=no-frames.log", "--loop"], "no-frames.log: no CAN frames",
+    ),
+    "a bus of a car that plays no recording": (
+        [*UP, "--vehicle", OUTLANDER, "--bus", "ev-can=can1"], "--bus 'ev-can=can1': no recording is given",
+    ),
+    "a bus of one of several recordings": (
+        [*UP, *TWO_RECORDINGS, "--bus", "ev-can=can1"], "several recordings are given: say of which car",
+    ),
+    "a bus of a car that is not brought up": (
+        [*UP, *TWO_RECORDINGS, "--bus", "honda/fit:f=can1"], "no recording is given for that car",
+    ),
+    "a unit of time for a recording that has its own": (
+        [*UP, "--vehicle", f"{OUTLANDER}={DEMO_LOG}", "--time-unit", f"{OUTLANDER}:ms"], "have a fixed unit",
+    ),
+    "a channel that the recording does not have": (
+        [*UP, "--vehicle", f"{OUTLANDER}={DEMO_LOG}", "--bus", "ev-can=can7"],
+        "no channel 'can7' for bus ev-can; it has can0, can1",
+    ),
+    "a port of a server that does not exist": (["get", "Vehicle.Speed", "--port", "70000"], "--port", "65535"),
+    "a port of a server that is 0": (["watch", "Vehicle.Speed", "--port", "0"], "--port"),
+    "a log of another car to measure": (
+        ["bench", "decode", "other.log", "--vehicle", OUTLANDER], "nothing in it is from", "nothing to measure",
+    ),
     "a missing log to bring up": ([*UP, "--vehicle", f"{OUTLANDER}=nowhere.log"], "nowhere.log: cannot be read"),
     "a speed of 0": (
         [*UP, "--vehicle", OUTLANDER, "--speed", "0"], "--speed: expected a number above 0, got 0",

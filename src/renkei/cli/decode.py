@@ -81,9 +81,11 @@ def pairs(given: list[str]) -> dict[str, str]:
     for text in given:
         name, equals, channel = text.partition("=")
         if not (name and equals and channel):
-            raise InputError(f"--bus: expected NAME=CHANNEL, for example ev-can=can1, got {clipped(text)}")
+            raise InputError(f"--bus: expected NAME=CHANNEL, such as ev-can=can1, got {clipped(text)}")
         if name in channels:
-            raise InputError(f"--bus {name[:60]}: given twice, for {clipped(channels[name])} and {clipped(channel)}")
+            raise InputError(
+                f"--bus: {clipped(name)} given twice, as {clipped(channels[name])} and as {clipped(channel)}"
+            )
         channels[name] = channel
     return channels
 
@@ -110,6 +112,6 @@ def _tell(summary: Summary, out: Path | None) -> None:
     told = [f"{what}: {n:,}" for what, n in troubles.items() if n]
     print("  " + ", ".join([f"failed checksums: {counts.bad_checksum:,}", *told]))
     for path, why in summary.set_aside:
-        say.line(f"  set aside: {path}: {why}")
+        say.line(f"  set aside, as this VSS does not fit: {path}: expected {why}")
     if out:
         say.line(f"  written to {out}")

@@ -69,14 +69,15 @@ def likeness(gist: Gist, plan: Plan, given: Mapping[str, str] | None = None) -> 
     heard = {(channel, id_) for channel, id_, _ in gist.identifiers if channel in channels.values()}
     engine = FrameEngine(plan)
     right = wrong = 0
-    for message in plan.messages:
+    messages = [m for m in plan.messages if m.rows]  # what only carries commands is not sent by the car
+    for message in messages:
         if (channel := channels.get(message.bus)) and (channel, message.id) in heard:
             is_right = _is_right(engine, message, gist.frames(channel, message.id))
             right, wrong = right + is_right, wrong + (not is_right)
     for bus, id_ in {(a.bus, a.id) for a in plan.answers}:
         if channel := channels.get(bus):
             right += any(engine.decode(bus, id_, data, t) for t, data in gist.frames(channel, id_))
-    return Likeness(right, wrong, len(plan.messages), len(heard))
+    return Likeness(right, wrong, len(messages), len(heard))
 
 
 def _is_right(engine: FrameEngine, message: PlanMessage, frames: Iterable[tuple[int, bytes]]) -> bool:
