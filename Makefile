@@ -20,6 +20,7 @@ install-bench: .venv/installed-bench
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	@echo "compiling kernels (once)"
 	@$(BIN)/python -m renkei.can.warm
+	@$(BIN)/python -m renkei.sim.warm
 	@touch $@
 
 .venv/installed-test: .venv/installed

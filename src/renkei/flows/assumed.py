@@ -37,6 +37,10 @@ class Known:
         fact = facts.get(key)
         return None if fact is None else fact.value
 
+    def is_given(self, key: str) -> bool:
+        """Whether the user gave it."""
+        return key in self._given
+
     def of(self, what: str, facts: Mapping[str, Fact], key: str) -> Any:
         """The value of a fact, or that of the assumption of its name."""
         value = self.fact(facts, key)

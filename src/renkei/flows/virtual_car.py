@@ -61,10 +61,20 @@ def virtual_car(
             violated += _violations(part, slots[0])
     violated += _between(parts[BATTERY], parts[E_AXLE]) if battery or e_axle else []
     known = Known(catalogue, given)
-    car = _car(found, parts, known)
+    car = _car(found, parts, known, _heavier_kg(catalogue, found, parts))
     for key, text in direct.items():
         car = changed(car, {_full(key, car): number(key, text)})
     return VirtualCar(found, car, parts, tuple(known.assumed.values()), tuple(violated))
+
+
+def first_virtual_car(catalogue: Catalogue) -> VirtualCar | None:
+    """The last car of the catalogue of which enough is known."""
+    for vehicle in reversed(catalogue.vehicles):
+        try:
+            return virtual_car(catalogue, vehicle)
+        except CannotTell:
+            continue
+    return None
 
 
 def _full(key: str, car: Car) -> str:
@@ -112,7 +122,7 @@ def _judged(part: Part, limit: Limit, by: str) -> Violated | None:
     return Violated(by, limit.fact, limit.text, fact.value if fact else None, follows, met is not None)
 
 
-def _car(vehicle: Vehicle, parts: Mapping[str, Part], known: Known) -> Car:
+def _car(vehicle: Vehicle, parts: Mapping[str, Part], known: Known, heavier_kg: float) -> Car:
     facts, what = vehicle.facts, vehicle.id
     axle = parts[E_AXLE].facts
     driven = known.fact(facts, "driven_axle") or known.fact(axle, "drives_axle") or "front"
@@ -126,7 +136,7 @@ def _car(vehicle: Vehicle, parts: Mapping[str, Part], known: Known) -> Car:
     return Car(
         pack=pack_of(parts[BATTERY], known, known.fact(facts, "charge_energy_wall")),
         e_axle=e_axle_of(parts[E_AXLE], vehicle, radius_m, known),
-        road=_road(vehicle, known),
+        road=_road(vehicle, known, heavier_kg),
         braking=braking,
         tyre_radius_m=radius_m,
         auxiliary_w=known.of(what, facts, "auxiliary_power"),
@@ -136,12 +146,28 @@ def _car(vehicle: Vehicle, parts: Mapping[str, Part], known: Known) -> Car:
     )
 
 
-def _road(vehicle: Vehicle, known: Known) -> Road:
+def _heavier_kg(catalogue: Catalogue, vehicle: Vehicle, parts: Mapping[str, Part]) -> float:
+    """By how much other parts change the mass of the car, where the masses of both are known."""
+    heavier = 0.0
+    for slot in vehicle.slots.values():
+        fitted = next((part for part in parts.values() if part.kind == slot.kind), None)
+        if fitted is None or slot.fitted in (None, fitted.id):
+            continue
+        masses = [part.facts["mass"].value for part in (fitted, catalogue.part(slot.fitted)) if "mass" in part.facts]
+        if len(masses) == 2:
+            heavier += float(masses[0]) - float(masses[1])  # type: ignore[arg-type]
+    return heavier
+
+
+def _road(vehicle: Vehicle, known: Known, heavier_kg: float) -> Road:
     facts, what = vehicle.facts, vehicle.id
     rotating = known.of(what, facts, "rotating_share")
     mass = known.fact(facts, "test_mass")
     if mass is None:
         raise CannotTell(f"{what}: its test mass is unknown; give it with --set test_mass=1700")
+    if heavier_kg and not known.is_given("test_mass"):
+        mass += heavier_kg
+        known.note(what, "test_mass", round(mass, 1), "kg", f"As tested, and {heavier_kg:+g} kg of the other part.")
     coast_down = [known.fact(facts, f"road_load_{c}") for c in "abc"]
     if all(c is not None for c in coast_down):
         return Road(mass, coast_down[0], coast_down[1], coast_down[2], rotating)

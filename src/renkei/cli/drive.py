@@ -1,0 +1,213 @@
+"""renkei drive, label and charge: virtual cars."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from renkei.cli import say
+from renkei.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from renkei.flows.assumed import Assumed
+    from renkei.flows.drive import Driven
+    from renkei.flows.virtual_car import VirtualCar
+
+Vehicle = Annotated[str, typer.Argument(metavar="VEHICLE", help="The car; see 'renkei list vehicles'.")]
+Battery = Annotated[str | None, typer.Option(metavar="PART", help="Another battery pack.")]
+EAxle = Annotated[str | None, typer.Option("--e-axle", metavar="PART", help="Another e-axle.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Another number: a fact ('renkei list facts') such as test_mass=1700."
+    ),
+]
+Soc = Annotated[float, typer.Option(metavar="SHARE", help="State of charge at the start, 0 to 1.")]
+AmbientC = Annotated[float, typer.Option("--ambient-c", metavar="C", help="Temperature of air and battery, Celsius.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    for command in (drive, label, charge):
+        app.command()(command)
+
+
+def drive(
+    vehicle: Vehicle,
+    cycle: Annotated[
+        str, typer.Option(metavar="NAME|FILE", help="A drive cycle, or a CSV file with time_s, speed_m_s.")
+    ],
+    soc: Soc = 1.0,
+    ambient_c: AmbientC = 25.0,
+    battery: Battery = None,
+    e_axle: EAxle = None,
+    set_: Changes = None,
+    until_empty: Annotated[
+        bool, typer.Option("--until-empty", help="Again and again until the battery is empty.")
+    ] = False,
+    years: Annotated[float, typer.Option(metavar="N", help="Age the battery by so many years of this drive.")] = 0.0,
+    km_per_year: Annotated[
+        float, typer.Option("--km-per-year", metavar="KM", help="Distance in each of them.")
+    ] = 12000.0,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the trace to FILE.parquet or FILE.csv.")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the trace: .svg, .png or .pdf.")] = None,
+    data: say.Data = None,
+    json: say.AsJson = False,
+) -> None:
+    """Drive a virtual car through a cycle: energy, range, losses, and which limits bind.
+
+    What no source states is assumed, and every assumption is listed. A part that does not fit is driven anyway, and
+    the limits that it violates are listed.
+
+    Example: renkei drive nissan/leaf-ze1-40 --cycle udds --ambient-c 0
+    """
+    from renkei.flows.drive import drive_vehicle, read_cycle
+    from renkei.flows.label import aged
+    from renkei.flows.trace import writable
+    from renkei.sim.columns import Conditions
+
+    writable(out, plot)
+    asked = read_cycle(cycle)
+    built = _built(vehicle, battery, e_axle, set_, data)
+    conditions = Conditions(soc=soc, air_c=ambient_c)
+    if years:
+        left = aged(built, asked, conditions, years, km_per_year)
+        conditions = conditions._replace(health=left.health, resistance_growth=left.resistance_growth)
+    driven = drive_vehicle(built, asked, conditions, until_empty=until_empty, trace=bool(out or plot))
+    if out or plot:
+        from renkei.flows import trace
+
+        if out:
+            trace.write(driven, out)
+        if plot:
+            trace.plot(driven, plot)
+    if json:
+        aged_by = {"battery_health": conditions.health, "resistance_growth": conditions.resistance_growth}
+        files = {"out": str(out) if out else None, "plot": str(plot) if plot else None}
+        say.as_json(driven.as_json() | aged_by | files)
+    else:
+        _tell(driven)
+
+
+def label(
+    vehicle: Vehicle,
+    battery: Battery = None,
+    e_axle: EAxle = None,
+    set_: Changes = None,
+    data: say.Data = None,
+    json: say.AsJson = False,
+) -> None:
+    """Range and consumption as labels state them (EPA, WLTP, JC08), beside the published figures.
+
+    Example: renkei label nissan/leaf-ze1-40
+    """
+    from renkei.catalogue import Catalogue
+    from renkei.flows.label import as_json, labels
+
+    found = labels(Catalogue(data or []), _built(vehicle, battery, e_axle, set_, data))
+    if json:
+        return say.as_json(as_json(found))
+    rows = []
+    for f in found.figures:
+        share = None if f.published is None else f"{f.simulated / f.published - 1:+.1%}"
+        published = None if f.published is None else f"{f.published:.4g}"
+        rows.append([f.label, f.what, f.unit, f"{f.simulated:.4g}", published, share, ", ".join(f.source)])
+    say.table(["label", "figure", "unit", "simulated", "published", "difference", "source"], rows)
+    _tell_assumed(found.assumed)
+
+
+def charge(
+    vehicle: Vehicle,
+    power_kw: Annotated[float, typer.Option("--power-kw", metavar="KW", help="Power that the charging point gives.")],
+    ac: Annotated[bool, typer.Option("--ac/--dc", help="Through the car's charger, or direct current.")] = True,
+    soc: Soc = 0.1,
+    to: Annotated[float | None, typer.Option(metavar="SHARE", help="Charge to here; 1, or 0.8 with --dc.")] = None,
+    ambient_c: AmbientC = 25.0,
+    battery: Battery = None,
+    set_: Changes = None,
+    data: say.Data = None,
+    json: say.AsJson = False,
+) -> None:
+    """Charge a virtual car: time, energy, taper, and what holds the power back.
+
+    Example: renkei charge nissan/leaf-ze1-40 --power-kw 50 --dc
+    """
+    from renkei.flows.label import charge_vehicle
+    from renkei.sim.columns import Conditions
+
+    built = _built(vehicle, battery, None, set_, data)
+    target = to if to is not None else 1.0 if ac else 0.8
+    done = charge_vehicle(built, power_kw * 1000, Conditions(soc=soc, air_c=ambient_c), direct=not ac, to_soc=target)
+    if json:
+        taper = {
+            name: [round(float(v), 3) for v in column[::6]] for name, column in done.curve.items() if name != "limit"
+        }
+        figures = {k: v for k, v in done._asdict().items() if k not in ("curve", "limits")}
+        limits = [{"limit": name, "time_s": s} for name, s in done.limits.items()]
+        assumed = [a._asdict() for a in built.assumed]
+        return say.as_json(
+            {"vehicle": built.vehicle.id, **figures, "limits": limits, "taper": taper, "assumptions": assumed}
+        )
+    print(f"{built.vehicle.id}: {done.start_soc:.0%} to {done.end_soc:.0%} in {done.time_s / 60:,.0f} minutes")
+    print(f"  {done.wall_wh / 1000:.2f} kWh from the wall, {done.dc_wh / 1000:.2f} kWh into the pack", end="")
+    print(
+        f", {done.stored_wh / 1000:.2f} kWh stored; up to {done.highest_power_w / 1000:.1f} kW, {done.highest_c:.1f} °C"
+    )
+    for name, seconds in done.limits.items():
+        print(f"  held back by {name}: {seconds / 60:,.0f} minutes")
+    _tell_assumed(built.assumed)
+
+
+def _built(
+    vehicle: str, battery: str | None, e_axle: str | None, changes: list[str] | None, data: list[Path] | None
+) -> VirtualCar:
+    from renkei.catalogue import Catalogue
+    from renkei.flows.virtual_car import virtual_car
+
+    given = {}
+    for text in changes or []:
+        key, found, value = text.partition("=")
+        if not (found and key and value):
+            raise InputError(f"--set {text}: expected KEY=VALUE, for example test_mass=1700")
+        given[key] = value
+    return virtual_car(Catalogue(data or []), vehicle, battery=battery, e_axle=e_axle, changes=given)
+
+
+def _tell(driven: Driven) -> None:
+    from renkei.flows.drive import losses
+
+    m, one = driven.drive.measures, driven.drive
+    range_km = f", range {m['range_km']:,.0f} km" if m["range_km"] == m["range_km"] else ""
+    print(
+        f"{driven.built.vehicle.id}, {driven.cycle.name}: {m['distance_km']:,.2f} km in {m['time_s'] / 60:,.1f} minutes"
+    )
+    print(f"  {m['wall_wh_per_km']:.1f} Wh/km from the wall, {m['dc_wh_per_km']:.1f} Wh/km from the battery{range_km}")
+    print(f"  regenerated {m['regenerated_wh']:,.0f} Wh of {m['discharged_wh']:,.0f} Wh; lost in Wh: ", end="")
+    print(", ".join(f"{part.replace('_', ' ')} {wh:,.0f}" for part, wh in losses(one).items()))
+    print(f"  {m['lowest_v']:.0f} to {m['highest_v']:.0f} V, up to {m['highest_discharge_a']:.0f} A out and ", end="")
+    print(f"{m['highest_charge_a']:.0f} A in, up to {m['highest_c']:.1f} °C", end="")
+    print(f", charge {m['start_soc']:.1%} to {m['end_soc']:.1%}")
+    if not one.followed:
+        print(f"  could not follow for {m['behind_s']:,.0f} s, first at {m['behind_at_s']:,.0f} s", end="")
+        print(f"; {m['missed_m']:,.0f} m short")
+    if one.ran_empty:
+        print("  the battery ran empty")
+    for limit in sorted(one.limits, key=lambda limit: limit.first_s):
+        print(f"  limit: {limit.limit}, {limit.time_s:,.0f} s, first at {limit.first_s:,.0f} s")
+    for bad in driven.built.violated:
+        got = "unknown" if not bad.known else bad.got
+        print(f"  does not fit: {bad.fact}: expected {bad.limit}, got {got} ({bad.of}: {bad.follows})")
+    _tell_assumed(driven.built.assumed)
+
+
+def _tell_assumed(assumed: Sequence[Assumed]) -> None:
+    """Assumptions in one line each; tables by name alone."""
+    print(f"  assumed, for want of a source ({len(assumed)}; reasons with --json):")
+    for one in assumed:
+        value = "a table" if isinstance(one.value, dict) else f"{one.value} {one.unit or ''}".strip()
+        print(f"    {one.of}: {one.key} = {value}")
