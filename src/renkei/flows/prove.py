@@ -1,8 +1,8 @@
 """Judges the map of a car against recordings: what supports it, what refutes it, what the recordings cannot tell.
 
 A verdict is `refutes` if any check does. It is `supports` if a bus of the car is covered, so that what came is not a
-chance meeting of identifiers, and a strong check supports: a checksum, a counter, the periods of a bus, a multiplexor
-or a physical relation. All else is `unknown`: the recording holds too little.
+chance meeting of identifiers, and a strong check supports: a checksum, a counter, the periods of a bus or a physical
+relation. All else is `unknown`: the recording holds too little.
 """
 
 from __future__ import annotations

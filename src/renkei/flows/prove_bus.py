@@ -202,13 +202,14 @@ def multiplexed(m: PlanMessage, counts: Counts, came: set[int]) -> Iterator[Chec
         named = {v for row in waiting for v in _named(row, field)}
         pages = 2**field.length
         by_dbc = any(_switches(row) for row in waiting)
-        if counts.decoded - counts.bad_checksum < 2 * pages or (not by_dbc and 2 * len(named) < pages):
+        too_few = counts.decoded - counts.bad_checksum < 2 * pages
+        if too_few or len(named) >= pages or (not by_dbc and 2 * len(named) < pages):
             continue
         spoke = sum(row.index in came for row in waiting)
         yield Check(
             f"multiplexor {m.bus}.{m.name}", "supports" if spoke else "refutes",
             f"{spoke} of {len(waiting)} selected signals came in {counts.decoded:,} frames", "all of them in turn",
-            "values of a multiplexor or selector", True,
+            "values of a multiplexor or selector", not spoke,
         )  # fmt: skip
 
 
