@@ -10,7 +10,10 @@ import time
 
 import grpc
 import pytest
+from conftest import OpenDoor
 from databroker_stub import DEADLINE_S, DatabrokerStub, point, registration, value
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from renkei.doors.kuksa.calls import MESSAGE_BYTES, MOST_STREAMS
 from renkei.doors.kuksa.databroker import ROWS
@@ -71,6 +74,26 @@ def test_bytes_that_are_no_message(stub, port, caplog, capfd, service, name, sha
     assert refusal(lambda: send(stub, service, name, shape, b"\xff\xff\xff")) is grpc.StatusCode.INVALID_ARGUMENT
     must_answer(port)
     assert (caplog.text, capfd.readouterr()) == ("", ("", ""))
+
+
+@pytest.fixture(scope="module")
+def standing():
+    opened = OpenDoor(["one"])
+    with DatabrokerStub(opened.ports["one"]) as stub:
+        yield stub
+    opened.close()
+
+
+@settings(max_examples=40, deadline=None)
+@given(raw=st.binary(max_size=60))
+@pytest.mark.parametrize(("service", "name", "shape"), METHODS)
+def test_any_bytes_at_all_are_answered_or_refused(standing, service, name, shape, raw):
+    codes = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.RESOURCE_EXHAUSTED)
+    try:
+        send(standing, service, name, shape, raw)
+    except grpc.RpcError as e:
+        code = e.code()
+        assert code in codes
 
 
 @pytest.mark.parametrize(("service", "name", "shape"), METHODS)
@@ -154,6 +177,7 @@ def test_a_subscriber_that_cancels_is_forgotten(door, stub):
 SUBSCRIBER = """
 import sys
 sys.path.insert(0, sys.argv[2])
+from conftest import OpenDoor
 from databroker_stub import DatabrokerStub
 rows = DatabrokerStub(sys.argv[1]).subscribe("SELECT Vehicle.Speed", timeout=None)
 while True:
@@ -163,6 +187,7 @@ while True:
 FEEDER = """
 import sys
 sys.path.insert(0, sys.argv[2])
+from conftest import OpenDoor
 from databroker_stub import DatabrokerStub, point
 from renkei.doors.kuksa.databroker_schema import SDV
 def requests():
