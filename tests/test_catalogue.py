@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import renkei
 from renkei.catalogue import Catalogue
@@ -546,6 +548,66 @@ def test_files_that_cannot_be_read(tmp_path):
     catalogue = made(tmp_path, **{"can/car.dbc": "no DBC"})
     with pytest.raises(RenkeiError, match=r"car\.dbc: expected a DBC file"):
         read_all(catalogue)
+
+
+RICH = {
+    **FILES,
+    "maps/one.toml": f"""
+buses.can = {{ dbc = ["car.dbc"], bitrate = 500000 }}
+messages."can.MOTION" = {{ checksum = "crc8-0x85", counter = "STATE", cycle_ms = 10 }}
+[uds.can.CELLS]
+request = 0x79B
+response = 0x7BB
+service = 0x21
+identifier = 2
+every_ms = 500
+lengths = [194]
+signals.CELL = {{ start = 16, length = 16, scale = 0.001, unit = "V", count = 96 }}
+[signals]
+"{CELLS}" = {{ from = "can.CELLS.CELL", source = ["book"] }}
+"Vehicle.Speed" = [
+  {{ from = "can.MOTION.SPEED", source = ["book"], scale = 2, offset = -1, unit = "mph", invalid = [0xFFFF, [1, 3]] }},
+  {{ from = "can.MOTION.SPEED", source = ["book"], when = {{ STATE = 1, "can.OTHER.LEVEL" = [0, [3, 5]] }} }},
+  {{ from = "can.OTHER.LEVEL", source = ["book"], unit = "km/h", backup = true, role = "report", note = "x" }},
+]
+[signals."{SHOWN}"]
+from = "can.MOTION.STATE"
+source = ["book"]
+values = {{ 1 = "MILES_PER_HOUR" }}
+other = "METERS_PER_SECOND"
+[signals."Vehicle.IsMoving"]
+from = "can.MOTION.STATE"
+source = ["book"]
+unless = {{ STATE = [2] }}
+""",
+}
+ODD_WORDS = [
+    "", "0", "-1", "1e308", "1e-320", "true", "[]", "{}", "[[0, 1]]", '""', '"x"', '"a.b.c"', "{ a = 1 }", "nan",
+    "9" * 20, "9" * 5000, "0x" + "F" * 5000, "2020-01-01", r'"\u0000"', r'"\u001b[31m"', "\0", "\x9b", "\ufeff",
+]  # fmt: skip
+EDITED = st.tuples(st.sampled_from(sorted(RICH)), st.integers(0, 10_000), st.sampled_from(ODD_WORDS) | st.integers())
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(EDITED, min_size=1, max_size=3))
+def test_whatever_files_hold_they_are_read_or_refused_in_one_line(tmp_path, edits):
+    texts = dict(RICH)
+    for name, place, new in edits:  # a word in the place of another: an odd one, or one from elsewhere in the file
+        words = [word.span() for word in re.finditer(r'"[^"\n]*"|[\w.-]+|[\[\]{}=,|@()]', texts[name])]
+        first, last = words[place % len(words)] if words else (0, 0)
+        a, b = words[new % len(words)] if isinstance(new, int) and words else (0, 0)
+        put = texts[name][a:b] if isinstance(new, int) else new
+        texts[name] = texts[name][:first] + put + texts[name][last:]
+    told: list[RenkeiError] = []
+    try:
+        read_all(made(tmp_path, **texts))
+    except CatalogueError as e:
+        told = [e, *e.others]
+    except RenkeiError as e:
+        told = [e]
+    for each in told:
+        assert "\n" not in str(each)
+        assert len(str(each).replace(str(tmp_path), "")) < 2000
 
 
 # --- what files mean -------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -126,8 +127,9 @@ class Catalogue:
     def file(self, maker: str, relative: str) -> Path | None:
         """The topmost file of that name below a maker's folder."""
         for folder in reversed(self.folders):
-            if (file := folder / "makers" / maker / relative).is_file():
-                return file
+            with suppress(OSError):  # a name that no file can have
+                if (file := folder / "makers" / maker / relative).is_file():
+                    return file
         return None
 
     def _read_maker(self, maker: str) -> Maker:

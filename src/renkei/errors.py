@@ -101,12 +101,16 @@ def clipped(got: object, most: int = 60) -> str:
     return text if len(text) <= most else f"{text[: most - 4]}...{text[-1]}"
 
 
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_NAME else f"{text[:_LONGEST_NAME]}..."
+
+
 class UnknownName(InputError):
     """`name` is no known `kind`; the message names the nearest one."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
         self.kind, self.name, self.near = kind, name, nearest(name, known)
-        text = f"unknown {kind} '{name}'"
+        text = f"unknown {kind} '{_shortened(name)}'"
         if self.near:
             text += f"; did you mean '{self.near}'?"
         super().__init__(text + (f" {hint}" if hint else ""))
@@ -126,11 +130,21 @@ class CatalogueError(InputError):
     others: tuple[CatalogueError, ...] = ()
 
     def __init__(
-        self, file: str | PathLike[str], key: str, *, expected: str, got: object, near: str | None = None
+        self,
+        file: str | PathLike[str],
+        key: str,
+        *,
+        expected: str,
+        got: object,
+        near: str | None = None,
+        most: int = 60,
     ) -> None:
-        self.file, self.key, self.expected, self.got = str(file), key, expected, got
-        self.what = f"expected {expected}, got {clipped(got)}" + (f"; did you mean '{near}'?" if near else "")
-        super().__init__(f"{file}: {key}: {self.what}")
+        """`most`: how many characters of `got` are shown."""
+        self.file, self.key, self.expected, self.got = str(file), _shortened(key), _shortened(expected), got
+        self.what = f"expected {self.expected}, got {clipped(got, most)}" + (
+            f"; did you mean '{near}'?" if near else ""
+        )
+        super().__init__(f"{file}: {self.key}: {self.what}")
 
 
 class Mistakes:

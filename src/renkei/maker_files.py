@@ -165,7 +165,7 @@ def read_file(file: Path, model: type[F]) -> F:
     except OSError as e:
         raise CatalogueError(file, "(file)", expected="a readable file", got=e.strerror) from e
     except (ValueError, RecursionError) as e:  # no TOML, no UTF-8, or a number of thousands of digits
-        raise CatalogueError(file, "(file)", expected="TOML", got=str(e)) from e
+        raise CatalogueError(file, "(file)", expected="TOML", got=str(e), most=300) from e
     mistakes = Mistakes()
     for key, name in _unquoted(content, model):
         with mistakes.gathered():
