@@ -30,7 +30,10 @@ LOOK_AGAIN_SOC, LOOK_AGAIN_C = 5e-4, 0.2
 BEHIND_M_S = 0.894
 """A driver is behind when slower than asked by 2 mph (40 CFR 86.115-78)."""
 
-kernel = njit(cache=True, nogil=True, error_model="numpy")
+FAST = {"contract", "arcp", "nsz"}
+"""Fused and reciprocal multiplication is allowed; infinities and order of sums are kept."""
+
+kernel = njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 
 
 @kernel
@@ -127,28 +130,30 @@ def _reached(car, loss_w, v0, asked, step_s, power_share, most_w, voltage):
 
 
 @kernel
-def _regenerated(car, loss_w, brake_n, speed, power_share, most_w, voltage):
+def _regenerated(car, brake_n, speed, power_share):
     """Braking force in N (positive) that the e-axle takes of what is asked, and what bound it."""
-    fade = (speed - car.fade_to_m_s) / (car.fade_from_m_s - car.fade_to_m_s)
-    fade = min(max(fade, 0.0), 1.0)
     force, bound = brake_n * car.brake_share, NONE
     if force > car.brake_max_n:
         force, bound = car.brake_max_n, SHARE
-    if fade < 1:
-        force *= fade
+    if speed < car.fade_from_m_s:
+        force *= max(0.0, (speed - car.fade_to_m_s) / (car.fade_from_m_s - car.fade_to_m_s))
     most_n, why = _most_force(car, speed, power_share)
     if force > most_n:
         force, bound = most_n, BRAKE if why != WINDOW else WINDOW
-    if force * speed - _loss(car, loss_w, -force, speed, voltage) - car.auxiliary_w > most_w:
-        low, high = 0.0, force
-        for _ in range(40):
-            force = 0.5 * (low + high)
-            if force * speed - _loss(car, loss_w, -force, speed, voltage) - car.auxiliary_w > most_w:
-                high = force
-            else:
-                low = force
-        force, bound = low, CHG_W
     return force, bound
+
+
+@kernel
+def _held_back(car, loss_w, force, speed, most_w, voltage):
+    """The part of a braking force in N whose power the battery takes."""
+    low, high = 0.0, force
+    for _ in range(40):
+        force = 0.5 * (low + high)
+        if force * speed - _loss(car, loss_w, -force, speed, voltage) - car.auxiliary_w > most_w:
+            high = force
+        else:
+            low = force
+    return low
 
 
 @kernel
@@ -184,7 +189,9 @@ def _drive(car, ocv_v, circuit, loss_w, asked, step_s, until_empty, result, trac
     kinetic0 = 0.5 * car.inertia_kg * v0 * v0
     look = np.empty(CIRCUIT)
     looked_soc, looked_c = -9.0, 0.0
-    r0 = r1 = r2 = r = dis_w = chg_w = 0.0
+    r0 = r1 = r2 = r = dis_w = chg_w = farads1 = farads2 = 0.0
+    per_cell, per_step = 1 / car.cells, 1 / step_s
+    warmed, case_warmed = 1 / car.cells_j_per_k, 1 / car.case_j_per_k
     cells, series = car.cells, car.series
     per_as = step_s / car.capacity_as
     voltage, power_share = 0.0, 1.0
@@ -201,6 +208,8 @@ def _drive(car, ocv_v, circuit, loss_w, asked, step_s, until_empty, result, trac
             r0 = look[0] * car.resistance_factor + car.joints_ohm
             r1, r2 = look[1] * car.resistance_factor, look[2] * car.resistance_factor
             dis_w, chg_w = look[3], look[4]
+            farads1 = 0.5 * car.tau1_s / r1 if r1 > 0 else 0.0
+            farads2 = 0.5 * car.tau2_s / r2 if r2 > 0 else 0.0
         x = min(max(soc, 0.0), 1.0) * (SOC_KNOTS - 1)
         i = min(int(x), SOC_KNOTS - 2)
         slope = ocv_v[i + 1] - ocv_v[i]
@@ -221,7 +230,7 @@ def _drive(car, ocv_v, circuit, loss_w, asked, step_s, until_empty, result, trac
         target = asked[k + 1]
         mean = 0.5 * (v0 + target)
         road = _road_n(car, mean)
-        force = car.inertia_kg * (target - v0) / step_s + road
+        force = car.inertia_kg * (target - v0) * per_step + road
         v_end, friction, bound = target, 0.0, NONE
         if force >= 0:
             most_n, why = _most_force(car, mean, power_share)
@@ -229,7 +238,7 @@ def _drive(car, ocv_v, circuit, loss_w, asked, step_s, until_empty, result, trac
             dc = force * mean + loss + car.auxiliary_w
             if force > most_n:
                 bound = why
-            watts = dc / cells
+            watts = dc * per_cell
             amps = 2 * watts / (source + math.sqrt(max(source * source - 4 * r * watts, 0.0)))
             over = watts > dis_w or amps > car.max_discharge_a or source - r * amps < car.cell_min_v
             if over or 4 * r * watts > source * source or bound != NONE:
@@ -246,15 +255,23 @@ def _drive(car, ocv_v, circuit, loss_w, asked, step_s, until_empty, result, trac
                 bound = why if force >= most_n * (1 - 1e-6) else why_w
                 if dc > most_w * cells * (1 + 1e-9) + 1e-6:
                     empty = 1
+                watts = dc * per_cell
+                amps = 2 * watts / (source + math.sqrt(max(source * source - 4 * r * watts, 0.0)))
         else:
-            most_w, why_w = _most_charge_w(car, source, r, chg_w)
-            held, bound = _regenerated(car, loss_w, -force, mean, power_share, most_w * cells, voltage)
-            if bound == CHG_W:
-                bound = why_w
+            held, bound = _regenerated(car, -force, mean, power_share)
+            loss = _loss(car, loss_w, -held, mean, voltage)
+            dc = car.auxiliary_w + loss - held * mean
+            watts = dc * per_cell
+            amps = 2 * watts / (source + math.sqrt(max(source * source - 4 * r * watts, 0.0)))
+            if -watts > chg_w or -amps > car.max_charge_a or (amps < 0 and source - r * amps > car.cell_max_v):
+                most_w, bound = _most_charge_w(car, source, r, chg_w)
+                held = _held_back(car, loss_w, held, mean, most_w * cells, voltage)
+                loss = _loss(car, loss_w, -held, mean, voltage)
+                dc = car.auxiliary_w + loss - held * mean
+                watts = dc * per_cell
+                amps = 2 * watts / (source + math.sqrt(max(source * source - 4 * r * watts, 0.0)))
             friction = -force - held
             force = -held
-            loss = _loss(car, loss_w, force, mean, voltage)
-            dc = force * mean + loss + car.auxiliary_w
             if dc > 0:
                 most_w, why_w = _most_discharge_w(car, source, r, dis_w)
                 if dc > most_w * cells * (1 + 1e-9) + 1e-6:
@@ -264,17 +281,11 @@ def _drive(car, ocv_v, circuit, loss_w, asked, step_s, until_empty, result, trac
         if empty:
             break
 
-        # battery: current from power, both RC elements in closed form
-        watts = dc / cells
-        amps = 2 * watts / (source + math.sqrt(max(source * source - 4 * r * watts, 0.0)))
+        # battery: both RC elements in closed form
         volts = source - r * amps
         new1 = r1 * amps + (v1 - r1 * amps) * car.decay1
         new2 = r2 * amps + (v2 - r2 * amps) * car.decay2
-        stored = 0.0
-        if r1 > 0:
-            stored += 0.5 * (new1 * new1 - v1 * v1) * car.tau1_s / r1
-        if r2 > 0:
-            stored += 0.5 * (new2 * new2 - v2 * v2) * car.tau2_s / r2
+        stored = (new1 * new1 - v1 * v1) * farads1 + (new2 * new2 - v2 * v2) * farads2
         chem = (ocv - sag * amps) * amps * step_s
         heat = chem - watts * step_s - stored
         v1, v2 = new1, new2
@@ -288,8 +299,8 @@ def _drive(car, ocv_v, circuit, loss_w, asked, step_s, until_empty, result, trac
         coolant = 0.0
         if cells_c > car.coolant_from_c:
             coolant = car.coolant_w_per_k * (case_c - car.coolant_c) * step_s
-        cells_c += (warmth - passed) / car.cells_j_per_k
-        case_c += (passed - air - coolant) / car.case_j_per_k
+        cells_c += (warmth - passed) * warmed
+        case_c += (passed - air - coolant) * case_warmed
 
         # what is added up
         if force >= 0:
@@ -357,7 +368,7 @@ def _drive(car, ocv_v, circuit, loss_w, asked, step_s, until_empty, result, trac
     return kept
 
 
-@njit(cache=True, nogil=True, error_model="numpy", parallel=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST, parallel=True)
 def drive_all(cars, ocv_v, circuit, loss_w, asked, step_s, until_empty, results):
     """Every car through the same speeds, on all cores; results only."""
     for n in prange(len(cars)):
