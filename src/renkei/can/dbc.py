@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from renkei.can.dbc_text import Repair
+from renkei.can.dbc_text import Repair, remark
 from renkei.can.frames import EXTENDED
 from renkei.can.mend import HEADER, MendedMessage, Switch, mend
 from renkei.errors import DbcError
@@ -96,7 +96,7 @@ def _read(messages: Mapping[str, MendedMessage]) -> tuple[dict[str, Any], list[R
             read |= _cantools([message])
         except _refusals() as err:
             reason = " ".join(str(err).split())
-            refused.append(Repair(message.line, "dropped", f"message {name}: {reason}"))
+            refused.append(remark(message.line, "dropped", f"message {name}: {reason}"))
     return read, refused
 
 

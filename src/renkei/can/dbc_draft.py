@@ -7,57 +7,27 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from renkei.can.dbc_text import Action, Repair, Statement, integer, number, short, unquoted
+from renkei.can.dbc_signal import SIGNAL, DraftSignal, read_signal
+from renkei.can.dbc_text import TEXT, Action, Repair, Statement, integer, remark, short, unquoted
 from renkei.can.frames import EXTENDED
 
 Ranges = tuple[tuple[int, int], ...]
 
-_TEXT = r'"((?:\\"|[^"])*+)"'
-_REFERENCE = r"(BU_|EV_|BO_|SG_)\s+(\w+)\b(?:[ \t]+([^\"]*?))?"
-_MESSAGE = re.compile(r"BO_\s*(\w+)(?:\s+([^:\"]*?))?\s*(?::\s*|\s)(\d{1,9})(?:\s+(.*))?", re.S)
-_SIGNAL = re.compile(
-    r"""SG_\s*(?P<name>[^\s:"][^:"]*?)(?:\s+(?P<marker>[mM]\s*\d{0,18}\s*M?))?\s*:
-        \s*(?P<start>\d{1,5})\s*\|\s*(?P<length>\d{1,5})\s*@\s*(?P<order>[01])\s*(?P<sign>[-+]?)
-        \s*(?:\((?P<scaling>[^()]*)\))?\s*(?:\[(?P<limits>[^\[\]]*)\])?\s*(?P<tail>.*)""",
-    re.S | re.X,
-)
-_MARKER = re.compile(r"(?:m\d+)?M?")
-_UNIT = re.compile(rf"{_TEXT}(.*)", re.S)
-_RECEIVERS = re.compile(r"\s*\w+(?:\s*,\s*\w+)*\s*")
-_COMMENT = re.compile(rf'CM_\s*(?:{_REFERENCE})?\s*"(.*?)"?', re.S)
-_ATTRIBUTE = re.compile(rf"BA_\s*{_TEXT}\s*(?:{_REFERENCE}\s*?)??\s*(?:{_TEXT}|([^\s\"]+))", re.S)
-_DEFINITION = re.compile(rf"BA_DEF_\s*(?:(?:BU_|BO_|SG_|EV_)\s*)?{_TEXT}\s*(\w+)(.*)", re.S)
-_DEFAULT = re.compile(rf"BA_DEF_DEF_\s*{_TEXT}\s*(?:{_TEXT}|([^\s\"]+))", re.S)
-_VALUES = re.compile(r"VAL_\s*(\d\w*)\s+(\S.*?)\s*(|(?<=\s)[-+]?\d[\w.]*\s*\".*)", re.S)
+_REFERENCE = re.compile(r"(BU_|EV_|BO_|SG_)\s+(\w+)(?:\s+(.*))?", re.S)
+_MESSAGE = re.compile(r"BO_\s*(\w+)(?:\s++([^:\"\s][^:\"]*?))?\s*(?::\s*|\s)(\d{1,9})(?:\s+(.*))?", re.S)
+_ATTRIBUTE = re.compile(rf"BA_\s*{TEXT}\s*([^\"]*+)(?:{TEXT}\s*)?")
+_DEFINITION = re.compile(rf"BA_DEF_\s*(?:(?:BU_|BO_|SG_|EV_)\s*)?{TEXT}\s*(\w+)(.*)", re.S)
+_DEFAULT = re.compile(rf"BA_DEF_DEF_\s*{TEXT}\s*(?:{TEXT}|([^\s\"]+))", re.S)
+_VALUES = re.compile(r"VAL_\s*(\d\w*)\s+(\S.*)", re.S)
 _TABLE = re.compile(r"VAL_TABLE_\s*(\S+)\s*(.*)", re.S)
-_PAIR = re.compile(rf"\s*([^\s\"]+)\s*{_TEXT}\s*")
-_TYPE = re.compile(r"SIG_VALTYPE_\s*(\w+)\s+(\S.*?)\s*:?\s*([0-3])", re.S)
+_WRITTEN_RAW = re.compile(r"[-+]?\d[\w.]*")
+_PAIR = re.compile(rf"\s*([^\s\"]+)\s*{TEXT}\s*")
+_TYPE = re.compile(r"SIG_VALTYPE_\s*(\w+)\s+(\S.*?)\s*+(?::\s*+)?([0-3])", re.S)
 _MULTIPLEXING = re.compile(r"SG_MUL_VAL_\s*(\w+)\s+(\S+)\s+(\S+)\s+([\d\s,-]+)", re.S)
 _RANGE = re.compile(r"(\d{1,18})\s*-\s*(\d{1,18})")
 
 _UNASSIGNED = "VECTOR__INDEPENDENT_SIG_MSG"
 _OURS = ("GenMsgCycleTime", "VFrameFormat", "SystemMessageLongSymbol", "SystemSignalLongSymbol")
-
-
-@dataclass
-class DraftSignal:
-    """A signal as written; its numbers are texts that any reader of numbers takes."""
-
-    line: int
-    name: str
-    marker: str
-    start: int
-    length: int
-    little: bool
-    sign: str
-    scale: str
-    offset: str
-    limits: tuple[str, str]
-    unit: str
-    comment: str | None = None
-    values: dict[int, str] = field(default_factory=dict)
-    float_type: int = 0
-    selectors: dict[str, Ranges] = field(default_factory=dict)  # SG_MUL_VAL_: ranges by multiplexer
 
 
 @dataclass
@@ -73,6 +43,7 @@ class DraftMessage:
     comment: str | None = None
     attributes: dict[str, str] = field(default_factory=dict)
     long_names: dict[str, str] = field(default_factory=dict)  # of its signals
+    copies: dict[str, int] = field(default_factory=dict)  # how often a name of a signal stood so far
 
     def __str__(self) -> str:
         return f"{self.name} (0x{self.id & ~EXTENDED:X})"
@@ -96,7 +67,7 @@ class Draft:
     previous: str = ""
 
     def note(self, line: int, action: Action, what: str) -> None:
-        self.repairs.append(Repair(line, action, what))
+        self.repairs.append(remark(line, action, what))
 
 
 def draft(found: list[Statement], repairs: list[Repair]) -> Draft:
@@ -142,7 +113,7 @@ def _message(into: Draft, statement: Statement) -> bool:
 
 
 def _signal(into: Draft, statement: Statement) -> bool:
-    match = _SIGNAL.fullmatch(statement.text)
+    match = SIGNAL.fullmatch(statement.text)
     if match is None:
         return False
     if into.current is None or into.current.id < 0:
@@ -153,26 +124,10 @@ def _signal(into: Draft, statement: Statement) -> bool:
         into.note(
             statement.line, "repaired", f"signal {match['name']}: apart from its message {into.current}: taken in"
         )
-    scaling = _scaling(into, statement.line, match)
-    marker = _marker(into, statement.line, match)
-    if scaling is None or marker is None:
+    signal = read_signal(statement.line, match, into.note)
+    if signal is None:
         into.current.gone.add(match["name"])
         return False
-    signal = DraftSignal(
-        line=statement.line,
-        name=" ".join(match["name"].split()),
-        marker=marker,
-        start=int(match["start"]),
-        length=int(match["length"]),
-        little=match["order"] == "1",
-        sign=match["sign"] or "+",
-        scale=scaling[0],
-        offset=scaling[1],
-        limits=_limits(into, statement.line, match),
-        unit=_unit(into, statement.line, match),
-    )
-    if not match["sign"]:
-        into.note(statement.line, "repaired", f"signal {signal.name}: no sign after @{match['order']}: unsigned")
     _add(into, into.current, signal)
     return True
 
@@ -185,81 +140,16 @@ def _add(into: Draft, message: DraftMessage, signal: DraftSignal) -> None:
             signal.line, "dropped", f"signal {signal.name} of message {message}: the same as in line {earlier.line}"
         )
         return
-    written, count = signal.name, 1
+    written = signal.name
     while signal.name in message.signals:
-        count += 1
-        signal.name = f"{written}_{count}"
+        message.copies[written] = message.copies.get(written, 1) + 1
+        signal.name = f"{written}_{message.copies[written]}"
     if earlier:
         what = (
             f"a second signal {written} in message {message}, other than in line {earlier.line}: called {signal.name}"
         )
         into.note(signal.line, "repaired", what)
     message.signals[signal.name] = signal
-
-
-def _marker(into: Draft, line: int, match: re.Match[str]) -> str | None:
-    """M, m1, m1M or nothing; None for a marker that says none of these."""
-    marker = "".join((match["marker"] or "").split())
-    if marker == "m":  # multiplexed, but by no value: a multiplexer
-        into.note(line, "repaired", f"signal {match['name']}: marked m without a value: read as M")
-        return "M"
-    return marker if _MARKER.fullmatch(marker) else None
-
-
-def _scaling(into: Draft, line: int, match: re.Match[str]) -> tuple[str, str] | None:
-    """Scale and offset; None for what cannot be told apart, as in (1,5,40) with commas for points."""
-    if match["scaling"] is None:
-        into.note(line, "repaired", f"signal {match['name']}: no scale and offset: taken as 1 and 0")
-        return "1", "0"
-    parts = [part.strip() for part in match["scaling"].split(",")]
-    likely = _likely_scalings(parts)
-    if len(likely) != 1:
-        return None
-    scale, offset = likely[0]
-    if [scale, offset] != parts:
-        into.note(
-            line, "repaired", f"signal {match['name']}: ({match['scaling']}) read as scale {scale}, offset {offset}"
-        )
-    return scale, offset
-
-
-def _likely_scalings(parts: list[str]) -> list[tuple[str, str]]:
-    """The ways to read (scale,offset) if some of the commas in it may stand for decimal points."""
-    pairs: list[tuple[str, str]] = []
-    for cut in (1, 2):
-        if cut <= len(parts) - 1 <= cut + 1:
-            scale, offset = number(".".join(parts[:cut])), number(".".join(parts[cut:]))
-            if scale is not None and offset is not None:
-                pairs.append((scale, offset))
-    if len(pairs) > 1:  # nobody writes a scale of 0, or an offset of 5,0
-        pairs = [(a, b) for a, b in pairs if float(a) != 0 and not b.endswith(".0")]
-    return pairs
-
-
-def _limits(into: Draft, line: int, match: re.Match[str]) -> tuple[str, str]:
-    """Minimum and maximum; 0 and 0, which say nothing, when they cannot be read."""
-    written = match["limits"]
-    low, _, high = (written or "").partition("|")
-    limits = number(low.strip()), number(high.strip())
-    if limits[0] is None or limits[1] is None or float(limits[0]) > float(limits[1]):
-        into.note(line, "repaired", f"signal {match['name']}: the range [{written or ''}] says nothing: left out")
-        return "0", "0"
-    if limits != (low.strip(), high.strip()):
-        into.note(line, "repaired", f"signal {match['name']}: range [{written}] read as [{limits[0]}|{limits[1]}]")
-    return limits[0], limits[1]
-
-
-def _unit(into: Draft, line: int, match: re.Match[str]) -> str:
-    tail = match["tail"]
-    found = _UNIT.fullmatch(tail)
-    if found is None:
-        unit = tail[1:].split(" ")[0] if tail.startswith('"') else ""
-        into.note(line, "repaired", f"signal {match['name']}: no unit in quotes, in {short(tail)}: {unit or 'no unit'}")
-        return unit
-    if not _RECEIVERS.fullmatch(found.group(2)):
-        receivers = f"receivers {short(found.group(2))} not read" if found.group(2).strip() else "no receiver"
-        into.note(line, "repaired", f"signal {match['name']}: {receivers}")
-    return unquoted(found.group(1))
 
 
 def _table(into: Draft, statement: Statement) -> bool:
@@ -272,7 +162,7 @@ def _table(into: Draft, statement: Statement) -> bool:
 def _definition(into: Draft, statement: Statement) -> bool:
     match = _DEFINITION.fullmatch(statement.text)
     if match:
-        into.choices[match.group(1)] = re.findall(_TEXT, match.group(3)) if match.group(2) == "ENUM" else []
+        into.choices[match.group(1)] = re.findall(TEXT, match.group(3)) if match.group(2) == "ENUM" else []
     return match is not None
 
 
@@ -284,15 +174,17 @@ def _default(into: Draft, statement: Statement) -> bool:
 
 
 def _comment(into: Draft, statement: Statement) -> bool:
-    match = _COMMENT.fullmatch(statement.text)
-    if match is None:
+    about, quote, text = statement.text.removeprefix("CM_").partition('"')
+    reference = _REFERENCE.fullmatch(about.strip())
+    if not quote or not (reference or about.isspace() or not about):
         return False
-    kind, id, name, text = match.groups()
-    if kind not in ("BO_", "SG_"):
+    if reference is None or reference[1] not in ("BO_", "SG_"):
         return True
-    target = _target(into, statement, "comment", id, name if kind == "SG_" else None, kind)
+    kind, id, name = reference.groups()
+    target = _target(into, statement, "comment", id, name, kind)
     if target is None:
         return True
+    text = text.removesuffix('"')
     if re.search(r'(?<!\\)"', text):
         into.note(statement.line, "repaired", f"quotes inside the comment on {target.name}: kept as part of it")
     target.comment = unquoted(text)
@@ -305,12 +197,16 @@ def _values(into: Draft, statement: Statement) -> bool:
     match = _VALUES.fullmatch(statement.text)
     if match is None:
         return False
-    id, name, pairs = match.groups()
-    words = name.split()
-    if not pairs and len(words) == 2 and words[1] in into.tables:
-        name, pairs = words[0], into.tables[words[1]]
-        into.note(statement.line, "repaired", f"values of signal {name}: taken from table {words[1]}")
-    signal = _target(into, statement, "value table", id, name, "SG_")
+    before, quote, rest = match[2].partition('"')
+    words, pairs = before.split(), ""
+    if quote:
+        if len(words) < 2 or not _WRITTEN_RAW.fullmatch(words[-1]):
+            return False
+        pairs = f"{words.pop()} {quote}{rest}"
+    elif len(words) == 2 and words[1] in into.tables:
+        pairs = into.tables[words.pop()]
+        into.note(statement.line, "repaired", f"values of signal {words[0]}: taken from table {before.split()[1]}")
+    signal = _target(into, statement, "value table", match[1], " ".join(words), "SG_")
     if isinstance(signal, DraftSignal):
         signal.values = _pairs(into, statement.line, signal.name, pairs)
     return True
@@ -358,15 +254,20 @@ def _attribute(into: Draft, statement: Statement) -> bool:
     match = _ATTRIBUTE.fullmatch(statement.text)
     if match is None:
         return False
-    attribute, kind, id, name, quoted, bare = match.groups()
+    attribute, about, quoted = match.groups()
+    words = about.split()
+    value = unquoted(quoted) if quoted is not None else words.pop() if words else None
+    reference = _REFERENCE.fullmatch(" ".join(words))
+    if value is None or (words and reference is None):
+        return False
     if attribute not in into.choices:
         into.choices[attribute] = []  # said once
         action: Action = "repaired" if attribute in _OURS else "dropped"
         into.note(statement.line, action, f"attribute {attribute} is set and nowhere defined (BA_DEF_)")
-    if kind not in ("BO_", "SG_"):
+    if reference is None or reference[1] not in ("BO_", "SG_"):
         return True
-    target = _target(into, statement, f"attribute {attribute}", id, name if kind == "SG_" else None, kind)
-    value = unquoted(quoted) if bare is None else bare
+    kind, id, name = reference.groups()
+    target = _target(into, statement, f"attribute {attribute}", id, name, kind)
     if isinstance(target, DraftMessage):
         target.attributes[attribute] = value
     elif target is not None and attribute == "SystemSignalLongSymbol":

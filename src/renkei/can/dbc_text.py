@@ -16,9 +16,9 @@ KEYWORDS = frozenset(_KEYWORDS.split())
 _WORDS = "|".join(sorted(KEYWORDS, key=len, reverse=True))
 # A digit or a quote may follow without a space; a name may follow SG_ if the rest of the line looks like a signal.
 _KEYWORD = re.compile(rf"(?P<word>{_WORDS})(?![A-Za-z_])|(?P<glued>SG_)(?=\w[^\n\":]*:\s*\d+\s*\|\s*\d+\s*@)")
-_LINE_START = re.compile(rf"^[ \t\xa0\ufeff]*(?:(?:{_WORDS})(?![A-Za-z_])|SG_\w[^\n\":]*:\s*\d+\s*\|\s*\d+\s*@)", re.M)
+_LINE_START = re.compile(rf"^[ \t\xa0\ufeff]*+(?:(?:{_WORDS})(?![A-Za-z_])|SG_\w[^\n\":]*:\s*\d+\s*\|\s*\d+\s*@)", re.M)
 _BLANK = re.compile(r"(?:[\s\ufeff]|//[^\n]*)*+")
-_NEW_SYMBOLS = re.compile(r"NS_[^\n]*(?:\n[ \t]*[A-Z_]*[ \t]*(?=\n|\Z))*+")
+_NEW_SYMBOLS = re.compile(r"NS_[^\n]*(?:\n[ \t]*+[A-Z_]*+[ \t]*+(?=\n|\Z))*+")
 _NODES = re.compile(r"BU_[\s:\w,;]*")
 _LINE = re.compile(r"(?:,[ \t]*\n|[^\"\n/]|\"[^\"\n]*+\"|/(?!/))*+")
 _NEXT_SIGNAL = re.compile(r"\sSG_\s")
@@ -26,7 +26,13 @@ _DIGITS = re.compile(r"[-+]?[0-9]{1,30}")
 _NUMBER = re.compile(r"[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?")
 _TO_SEMICOLON = re.compile(r"(?:[^\";]|\"(?:\\\"|[^\"])*+\")*+;")
 _QUOTE = re.compile(r"(?<!\\)\"")
+_WIDE = re.compile(r"(\"(?:\\\"|[^\"])*+\"?)|\s{200,}+")
 _SEMICOLON = re.compile(r"\s*;")
+
+_LONGEST = 300
+
+TEXT = r'"((?:\\"|[^"])*+)"'
+"""A pattern: a text in quotes, in which \\" stands for one."""
 
 Action = Literal["repaired", "dropped", "noticed"]
 
@@ -40,6 +46,12 @@ class Repair(NamedTuple):
     line: int
     action: Action
     what: str
+
+
+def remark(line: int, action: Action, what: str) -> Repair:
+    """A Repair that fits a line of a report, whatever characters and lengths stand in the file."""
+    what = what if len(what) <= _LONGEST else f"{what[: _LONGEST - 3]}..."
+    return Repair(line, action, "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in what))
 
 
 class Statement(NamedTuple):
@@ -80,6 +92,7 @@ class _Cutter:
             self._note(start, "repaired", f"no space after {keyword}: {short(text[start : start + 40])}")
         self.position = self._end(keyword, start, self._limit(match.end()))
         body = text[start : self.position].rstrip()
+        body = _WIDE.sub(lambda found: found[1] or " ", body)  # so that no reader runs over a gap again and again
         self.found.append(Statement(self._line(start), keyword, body.removesuffix(";").rstrip()))
         return True
 
@@ -103,9 +116,9 @@ class _Cutter:
         if keyword == "BU_":
             return _end_of(_NODES, self.text, start, limit)
         if keyword in ("BO_", "SG_", "BS_", "VERSION"):
-            end = self._end_of_line(start, limit)
-            second = _NEXT_SIGNAL.search(self.text, start + 3, end)
-            return second.start() if second else end
+            second = _NEXT_SIGNAL.search(self.text, start + 3, limit)
+            limit = second.start() if second else limit
+            return min(self._end_of_line(start, limit), limit)
         return self._end_at_semicolon(keyword, start, limit)
 
     def _end_of_line(self, start: int, limit: int) -> int:
@@ -135,7 +148,7 @@ class _Cutter:
         return bisect_right(self._newlines, position - 1) + 1 if position else 1
 
     def _note(self, position: int, action: Action, what: str) -> None:
-        self.repairs.append(Repair(self._line(position), action, what))
+        self.repairs.append(remark(self._line(position), action, what))
 
 
 def _end_of(pattern: re.Pattern[str], text: str, start: int, limit: int) -> int:

@@ -7,10 +7,12 @@ of one thing the later holds, as in the tools that most files were written for.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import NamedTuple, TypeVar
 
-from renkei.can.dbc_draft import Draft, DraftMessage, DraftSignal, Ranges, draft
+from renkei.can.dbc_draft import Draft, DraftMessage, draft
+from renkei.can.dbc_signal import DraftSignal, Ranges
 from renkei.can.dbc_text import KEYWORDS, Repair, number, statements
 from renkei.can.frames import EXTENDED
 
@@ -28,6 +30,12 @@ _FORMATS = (
     "ExtendedCAN_FD",
 )
 _FLOAT_BITS = (32, 64)
+LONGEST_BYTES = 4095
+"""What ISO-TP carries in one message; on a bus there are none longer."""
+_DEEPEST = 8
+"""Multiplexers below multiplexers; files in use have two or three."""
+_MOST_COMPARED = 50_000
+"""Pairs of signals of a message: more than any real message has."""
 _Conditions = tuple[tuple[str, Ranges], ...]
 
 
@@ -64,14 +72,24 @@ def mend(text: str) -> Mended | None:
     if not any(statement.keyword == "BO_" for statement in found):
         return None
     drafts = draft(found, repairs)
+    _drop_endless(drafts)
     names = _message_names(drafts)
     messages = {names[message.id]: _mended(drafts, message, names[message.id]) for message in drafts.messages.values()}
     return Mended(messages, tuple(sorted(drafts.repairs)))
 
 
+def _drop_endless(drafts: Draft) -> None:
+    for message in list(drafts.messages.values()):
+        if message.length > LONGEST_BYTES:
+            what = f"message {message}: {message.length} bytes, and no message has more than {LONGEST_BYTES}"
+            drafts.note(message.line, "dropped", what)
+            del drafts.messages[message.id]
+
+
 def _mended(drafts: Draft, message: DraftMessage, name: str) -> MendedMessage:
     # Before any multiplexer is dropped: what it selects must not fall to another one.
-    direct = {signal.name: tuple(_direct(drafts, message, signal)) for signal in message.signals.values()}
+    multiplexers = [signal for signal in message.signals.values() if signal.marker.endswith("M")]
+    direct = {signal.name: tuple(_direct(drafts, message, signal, multiplexers)) for signal in message.signals.values()}
     _drop_impossible(drafts, message)
     switches = _switches(drafts, message, direct)
     _notice_overlaps(drafts, message, switches)
@@ -90,7 +108,7 @@ def _mended(drafts: Draft, message: DraftMessage, name: str) -> MendedMessage:
 
 def _drop_impossible(drafts: Draft, message: DraftMessage) -> None:
     if message.length == 0 and message.signals:
-        message.length = max(_bytes(signal) for signal in message.signals.values())
+        message.length = min(max(_bytes(signal) for signal in message.signals.values()), LONGEST_BYTES)
         what = f"message {message}: a length of 0 bytes, but signals: taken to have {message.length}"
         drafts.note(message.line, "repaired", what)
     for signal in list(message.signals.values()):
@@ -115,44 +133,51 @@ def _impossible(signal: DraftSignal, message: DraftMessage) -> str:
 
 
 def _bytes(signal: DraftSignal) -> int:
-    return (_bits(signal).bit_length() + 7) // 8
+    first = signal.start if signal.little else _sent_before(signal)
+    return (first + signal.length + 7) // 8
+
+
+def _sent_before(signal: DraftSignal) -> int:
+    """Bits that are sent before the first, highest one of a big-endian signal."""
+    return 8 * (signal.start // 8) + 7 - signal.start % 8
 
 
 def _bits(signal: DraftSignal) -> int:
     """The bits that a signal takes, as a mask: bit number = 8 × byte + bit in byte."""
+    mask = (1 << signal.length) - 1
     if signal.little:
-        return ((1 << signal.length) - 1) << signal.start
-    mask, highest, left = 0, signal.start, signal.length
-    while left > 0:
-        taken = min(left, highest % 8 + 1)
-        mask |= ((1 << taken) - 1) << (highest - taken + 1)
-        highest, left = 8 * (highest // 8) + 15, left - taken
-    return mask
+        return mask << signal.start
+    size = _bytes(signal)
+    mask <<= 8 * size - _sent_before(signal) - signal.length
+    return int.from_bytes(mask.to_bytes(size, "big"), "little")
 
 
 def _switches(drafts: Draft, message: DraftMessage, direct: Mapping[str, _Conditions]) -> dict[str, _Conditions]:
     """By signal all that must hold for it, the outermost first; signals without a clear answer are dropped."""
     pending = {name: conditions for name, conditions in direct.items() if name in message.signals}
     found: dict[str, _Conditions] = {}
-    while ready := [name for name, conditions in pending.items() if all(by in found for by, _ in conditions)]:
+    for _ in range(_DEEPEST):
+        ready = [name for name, conditions in pending.items() if all(by in found for by, _ in conditions)]
         for name in ready:
             every = [condition for by, ranges in pending.pop(name) for condition in (*found[by], (by, ranges))]
             found[name] = tuple(dict.fromkeys(every))
-    for name in pending:  # below a multiplexer that is missing, or that selects itself
+    for name in pending:  # below a multiplexer that is missing, or that selects itself, or below too many
         what = f"signal {name} of message {message}: nothing says clearly when it is there"
         drafts.note(message.signals[name].line, "dropped", what)
         message.drop(message.signals[name])
     return found
 
 
-def _direct(drafts: Draft, message: DraftMessage, signal: DraftSignal) -> Iterator[tuple[str, Ranges]]:
+def _direct(
+    drafts: Draft, message: DraftMessage, signal: DraftSignal, multiplexers: list[DraftSignal]
+) -> Iterator[tuple[str, Ranges]]:
     """The conditions on a signal itself; one on the signal `""` when it is multiplexed by none that is known."""
     value = signal.marker.strip("mM")
     if signal.selectors:
         yield from signal.selectors.items()
     elif value:
-        others = [s for s in message.signals.values() if s.marker.endswith("M") and s is not signal]
-        roots = [s for s in others if s.marker == "M"]
+        others = _two(s for s in multiplexers if s is not signal)
+        roots = _two(s for s in multiplexers if s is not signal and s.marker == "M")
         by = others if len(others) == 1 else roots
         if len(by) == 1 and len(others) > 1:
             what = f"signal {signal.name} of message {message}: which multiplexer is not said: taken to be {by[0].name}"
@@ -160,31 +185,46 @@ def _direct(drafts: Draft, message: DraftMessage, signal: DraftSignal) -> Iterat
         yield by[0].name if len(by) == 1 else "", ((int(value), int(value)),)
 
 
+def _two(signals: Iterable[DraftSignal]) -> list[DraftSignal]:
+    """The first two: enough to see whether there is just one."""
+    return list(islice(signals, 2))
+
+
 def _notice_overlaps(drafts: Draft, message: DraftMessage, switches: Mapping[str, _Conditions]) -> None:
     """Overlaps are kept: many files describe one field in two ways, and only a recording tells which is right."""
-    taken = 0
-    placed: list[tuple[DraftSignal, int]] = []
-    pairs: list[tuple[DraftSignal, DraftSignal]] = []
-    for signal in message.signals.values():
-        bits = _bits(signal)
-        if bits & taken:
-            others = (other for other, mask in placed if bits & mask)
-            pairs += [(other, signal) for other in others if not _exclusive(switches, signal, other)]
-        taken |= bits
-        placed.append((signal, bits))
-    if pairs:
-        one, other = pairs[0]
-        more = f" (and {len(pairs) - 1} more pairs)" if len(pairs) > 1 else ""
+    pairs = list(islice(_side_by_side(message, switches), _MOST_COMPARED))
+    found = [(one, other) for one, other, exclusive in pairs if not exclusive]
+    all_compared = len(pairs) < _MOST_COMPARED
+    if found:
+        one, other = found[0]
+        more = f" (and {'' if all_compared else 'at least '}{len(found) - 1} more pairs)" if len(found) > 1 else ""
         what = f"signals {one.name} and {other.name}{more} of message {message} overlap: all kept"
         drafts.note(other.line, "noticed", what)
+    elif not all_compared:
+        what = f"message {message}: too many signals in the same bits to tell whether they overlap: all kept"
+        drafts.note(message.line, "noticed", what)
 
 
-def _exclusive(switches: Mapping[str, _Conditions], one: DraftSignal, other: DraftSignal) -> bool:
-    """Whether multiplexing keeps two signals from ever being in one frame."""
-    others = dict(switches.get(other.name, ()))
+def _side_by_side(
+    message: DraftMessage, switches: Mapping[str, _Conditions]
+) -> Iterator[tuple[DraftSignal, DraftSignal, bool]]:
+    """Pairs of signals that share bits, and whether multiplexing keeps them from ever being in one frame."""
+    taken = 0
+    placed: list[tuple[DraftSignal, int, dict[str, Ranges]]] = []
+    for signal in message.signals.values():
+        bits, conditions = _bits(signal), dict(switches.get(signal.name, ()))
+        if bits & taken:
+            for other, mask, others in placed:
+                if bits & mask:
+                    yield other, signal, _exclusive(conditions, others)
+        taken |= bits
+        placed.append((signal, bits, conditions))
+
+
+def _exclusive(one: Mapping[str, Ranges], other: Mapping[str, Ranges]) -> bool:
     return any(
-        by in others and not any(low <= last and first <= high for low, high in ranges for first, last in others[by])
-        for by, ranges in switches.get(one.name, ())
+        by in other and not any(low <= last and first <= high for low, high in ranges for first, last in other[by])
+        for by, ranges in one.items()
     )
 
 
@@ -195,7 +235,7 @@ def _message_names(drafts: Draft) -> dict[int, str]:
 
 def _signal_names(drafts: Draft, message: DraftMessage) -> dict[str, str]:
     wanted = [(s.name, s.line, message.long_names.get(s.name) or s.name) for s in message.signals.values()]
-    return _names(drafts, f"message {message}, signal", wanted, lambda _: "_2")
+    return _names(drafts, f"message {message}, signal", wanted, lambda _: "")
 
 
 _Key = TypeVar("_Key")
@@ -207,11 +247,15 @@ def _names(
     """By key a name that any reader takes and no other has; names that need no repair have the first choice."""
     names: dict[_Key, str] = {}
     taken: set[str] = set()
+    copies: dict[str, int] = {}
     for key, line, written in sorted(wanted, key=lambda row: _NAME.fullmatch(row[2]) is None):
         name = re.sub(r"\W", "_", written, flags=re.A)
         name = name if _NAME.fullmatch(name) and name not in KEYWORDS else f"_{name}"
-        while name in taken:
-            name += suffix(key)
+        if name in taken:
+            stem = name = name + suffix(key)
+            while name in taken:
+                copies[stem] = copies.get(stem, 1) + 1
+                name = f"{stem}_{copies[stem]}"
         if name != written:
             drafts.note(line, "repaired", f"{what} '{written}': called {name}")
         taken.add(name)

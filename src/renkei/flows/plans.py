@@ -11,7 +11,7 @@ from typing import Any
 
 from platformdirs import user_cache_path
 
-from renkei.can import dbc, dbc_text, mend
+from renkei.can import dbc, dbc_draft, dbc_signal, dbc_text, mend
 from renkei.can.compile import compile_plan
 from renkei.can.plan import Plan
 from renkei.errors import DbcError
@@ -46,7 +46,7 @@ def database(file: Path) -> dbc.Database:
 
 def _loader() -> bytes:
     """Changes when the loader does."""
-    stats = [Path(str(module.__file__)).stat() for module in (dbc, dbc_text, mend)]
+    stats = [Path(str(module.__file__)).stat() for module in (dbc, dbc_draft, dbc_signal, dbc_text, mend)]
     return repr([(s.st_size, s.st_mtime_ns) for s in stats]).encode()
 
 
