@@ -1,13 +1,15 @@
-"""renkei list parts, facts, standards; renkei show: what parts and cars are made of, fact by fact."""
+"""renkei list parts, facts, standards; renkei show, new, export: parts and cars, fact by fact."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from renkei.cli import say
 from renkei.cli.catalogue import lists
+from renkei.errors import InputError
 
 if TYPE_CHECKING:
     from renkei.catalogue import Catalogue
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 def add_to(app: typer.Typer) -> None:
     app.command()(show)
+    app.command()(new)
+    app.command()(export)
 
 
 @lists.command()
@@ -103,31 +107,93 @@ def show(
     _print(shown, catalogue)
 
 
+def new(
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="battery, e-axle, vehicle, app, maker, or a kind of part.")
+    ],
+    id_: Annotated[str, typer.Argument(metavar="ID", help="MAKER/NAME; for a maker MAKER, for an app NAME.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The private catalogue to write into.")],
+    bpx: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Take a battery cell from a BPX file instead.")
+    ] = None,
+    licence: Annotated[str, typer.Option(metavar="TEXT", help="Licence of the BPX file.")] = "not stated",
+) -> None:
+    """Write a file to fill in: a battery module, e-axle, vehicle, app or maker, with every fact as a comment.
+
+    Nothing is overwritten. Judge what you filled in with: renkei check --data DIR
+
+    Example: renkei new battery acme/one --out my-parts
+    """
+    from renkei.catalogue import Catalogue
+    from renkei.flows.bpx_cell import import_cell
+    from renkei.flows.new import begin
+
+    catalogue = Catalogue([out] if (out / "makers").is_dir() else [])
+    if bpx is not None and kind != "battery-cell":
+        raise InputError(f"--bpx gives a battery-cell, not a {kind}")
+    found = import_cell(bpx, id_, out, licence, catalogue) if bpx else begin(kind, id_, out, catalogue)
+    for file in found:
+        say.line(f"written: {file}")
+
+
+def export(
+    part: Annotated[str, typer.Argument(metavar="PART", help="A battery module or pack.")],
+    battery_passport: Annotated[
+        bool, typer.Option("--battery-passport", help="As a Catena-X battery pass, in JSON.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write to this file.")] = None,
+    data: say.Data = None,
+) -> None:
+    """Export a part in a format of others; what is unknown is left out, and how much is missing is said.
+
+    Example: renkei export nissan/leaf-40-pack --battery-passport --out pass.json
+    """
+    import json
+
+    from renkei.catalogue import Catalogue
+    from renkei.flows.new import write_all
+    from renkei.flows.passport import battery_passport as passport_of
+    from renkei.flows.passport import properties
+
+    if not battery_passport:
+        raise InputError("choose a format: --battery-passport")
+    made = passport_of(Catalogue(data or []).part(part))
+    if out is None:
+        say.as_json(made.content)
+    else:
+        write_all({out: json.dumps(made.content, indent=2, ensure_ascii=False) + "\n"}, replace=out)
+    asked = sum(p.required for p in properties())
+    if made.missing:
+        say.note(
+            f"a draft: {len(made.missing)} of {asked} single properties that the battery pass requires are unknown"
+        )
+
+
 def _print(shown: dict[str, Any], catalogue: Catalogue) -> None:
-    print(f"{shown['id']}  {shown['kind']}  {shown['name']}")
+    say.line(f"{shown['id']}  {shown['kind']}  {shown['name']}")
     if shown["note"]:
-        print(shown["note"])
+        say.line(shown["note"])
     rows = [[f["group"], f["fact"], f["text"], f["unit"], f["confidence"], ", ".join(f["source"])]
             for f in shown["facts"]]  # fmt: skip
     say.table(["group", "fact", "value", "unit", "confidence", "source"], rows)
     for fact in shown["facts"]:
         for claim in fact["disputed"]:
             by = ", ".join(claim["source"])
-            print(f"disputed: {fact['fact']}: {claim['value']} by {by}; believed: {fact['text']}. {fact['note']}")
+            say.line(f"disputed: {fact['fact']}: {claim['value']} by {by}; believed: {fact['text']}. {fact['note']}")
     for slot in shown["slots"]:
-        print(f"slot {slot['name']}: {slot['kind']}, fitted: {slot['fitted'] or 'unknown'}")
+        say.line(f"slot {slot['name']}: {slot['kind']}, fitted: {slot['fitted'] or 'unknown'}")
         for limit in slot["requires"]:
-            print(f"  asks for {limit['fact']} {limit['limit']} {limit['unit'] or ''}".rstrip() + _why(limit))
+            say.line(f"  asks for {limit['fact']} {limit['limit']} {limit['unit'] or ''}".rstrip() + _why(limit))
     for limit in shown["requires"]:
-        print(
+        say.line(
             f"asks of the {limit['of']}: {limit['fact']} {limit['limit']} {limit['unit'] or ''}".rstrip() + _why(limit)
         )
     for side in ("provides", "requires"):
         if shown["messages"][side]:
-            print(f"messages {side}: " + ", ".join(m["text"] for m in shown["messages"][side]))
+            say.line(f"messages {side}: " + ", ".join(m["text"] for m in shown["messages"][side]))
     for kind, inside in shown["made_of"].items():
-        print(f"made of: {kind} {inside}")
-    print(f"unknown: {', '.join(shown['unknown']) or 'nothing'}")
+        say.line(f"made of: {kind} {inside}")
+    say.line(f"unknown: {', '.join(shown['unknown']) or 'nothing'}")
 
 
 def _print_clauses(rows: list[dict[str, Any]], *, json: bool) -> None:

@@ -45,7 +45,7 @@ def _standing(clause: Clause, facts: Mapping[str, Mapping[str, Mapping[str, Fact
 
 
 def as_markdown(found: Iterable[Standing]) -> str:
-    """The table of a standard's document: clauses of which at least one fact is known, with who meets and misses them."""
+    """The table of a standard's document: clauses of which a fact is known, with who meets and misses them."""
     rows = ["| clause | meets | misses | unknown |", "|---|---|---|---|"]
     rows += [
         f"| {s.clause.number} {s.clause.title} | {_listed(s.meets)} | {_listed(s.misses)} | {len(s.unknown)} |"

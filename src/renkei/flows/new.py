@@ -1,0 +1,187 @@
+"""New files to fill in: a maker, a part, a vehicle or an app, with every fact that it could state as a comment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from renkei.catalogue import Catalogue
+from renkei.errors import InputError, OutputError, UnknownName
+from renkei.facts import GROUPS, PART_KINDS, FactKey, keys_of
+
+KINDS = ("battery", *PART_KINDS, "vehicle", "app", "maker")
+"""What can be begun; `battery` is a battery module."""
+
+_NAME = re.compile(r"[a-z0-9][\w.-]*", re.ASCII | re.IGNORECASE)
+
+
+def begin(kind: str, id_: str, folder: Path, catalogue: Catalogue) -> list[Path]:
+    """The files written below `folder`: `makers/MAKER/...`, with a maker.toml where the maker is not known yet.
+
+    Raises UnknownName for another kind, InputError for an id that is none, OutputError where a file is there already.
+    """
+    if kind not in KINDS:
+        raise UnknownName("kind", kind, KINDS, f"(one of {', '.join(KINDS)})")
+    kind = "battery-module" if kind == "battery" else kind
+    maker, name = checked_id(kind, id_)
+    if kind == "app":
+        return write_all({folder / "apps" / f"{id_}.toml": _app(id_)})
+    files: dict[Path, str] = {}
+    home = folder / "makers" / maker
+    if kind == "maker" or maker not in catalogue.makers:
+        files[home / "maker.toml"] = _maker(maker)
+    source = "datasheet" if files else next(iter(catalogue.maker(maker).sources), "datasheet")
+    if kind == "vehicle":
+        files[home / "vehicles" / f"{name}.toml"] = _vehicle(name, source)
+    elif kind != "maker":
+        files[home / "parts" / f"{name}.toml"] = _part(kind, name, source)
+    return write_all(files)
+
+
+def checked_id(kind: str, id_: str) -> tuple[str, str]:
+    """Maker and name of an id; the name is empty for a maker, and for an app, which belongs to none."""
+    maker, slash, name = id_.partition("/")
+    expected = "MAKER" if kind == "maker" else "NAME" if kind == "app" else "MAKER/NAME"
+    if bool(slash) != (expected == "MAKER/NAME") or not all(_NAME.fullmatch(p) for p in (maker, name) if p or slash):
+        raise InputError(f"expected {expected} for a new {kind}, got '{id_}'")
+    return maker, name
+
+
+def write_all(files: Mapping[Path, str], *, replace: Path | None = None) -> list[Path]:
+    """Write files that are not there yet, all or none; `replace` may be there."""
+    for file in files:
+        if file.exists() and file != replace:
+            raise OutputError(f"{file} is there already; nothing was written")
+    for file, text in files.items():
+        aside = file.with_name(f".{file.name}.part")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            aside.write_text(text, encoding="utf-8")
+            aside.replace(file)
+        except OSError as e:
+            raise OutputError(f"{file}: {e.strerror or e}") from e
+    return list(files)
+
+
+def _maker(maker: str) -> str:
+    return f'''name = "{maker}"
+
+# Where facts come from. Every fact names one or several of these; private documents may be named as well.
+
+[sources.datasheet]
+title = "Data sheet of the part, with its version"
+where = "who holds it, or its address"
+licence = "facts only"
+'''
+
+
+def _part(kind: str, name: str, source: str) -> str:
+    lines = [
+        f'name = "{name}"',
+        f'kind = "{kind}"',
+        *_remark("Take the # from what is known, and put its value, its source and how well it is founded in."),
+        *_remark(
+            "What is left out is unknown, and unknown is never counted as fitting. docs/parts.md is the reference."
+        ),
+        *_remark(
+            "confidence: maker, measured, recorded, published, reported, reverse-engineered, derived or disputed."
+        ),
+        "",
+        "[facts]",
+        *_facts(kind, source),
+        "",
+        *_remark("What the part asks of others, by their kind: min, max, one_of = [...], or stated = true."),
+        *_remark("otherwise: break (a function of the host is lost or unsafe) or degrade (it works with less)."),
+        "# [requires.vehicle]",
+        f'# ac_charge_power_max = {{ max = 7.4, unit = "kW", otherwise = "degrade", source = ["{source}"] }}',
+        "",
+        *_remark(
+            "Messages that it sends and waits for: BUS.IDENTIFIER, or BUS.MESSAGE with map = a map of this maker."
+        ),
+        "# [messages.provides]",
+        f'# "ev-can.0x1DB" = {{ cycle_ms = 10, checksum = "crc8-0x85", source = ["{source}"] }}',
+        "# [messages.requires]",
+        f'# "ev-can.0x1D4" = {{ cycle_ms = 10, timeout_ms = 100, lost = "what then fails", source = ["{source}"] }}',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _vehicle(name: str, source: str) -> str:
+    lines = [
+        f'name = "{name}"',
+        'years = "2026"',
+        'powertrain = "electric"',
+        '# map = "one"                    # maps/one.toml of this maker; without it the car has facts and no signals',
+        "",
+        *_remark("What is fixed in the car, as attributes of VSS in the unit of VSS."),
+        "[attributes]",
+        f'# "Vehicle.Powertrain.Type" = {{ value = "ELECTRIC", source = ["{source}"] }}',
+        "",
+        *_remark("Its body. What is left out is unknown, and a simulation then names what it assumes."),
+        "[facts]",
+        *_facts("vehicle", source),
+        "",
+        *_remark("Places for parts: what is fitted, what the place offers, and what it asks of a part."),
+        "[slots.battery]",
+        'kind = "battery-pack"',
+        '# fitted = "one-pack"            # a part of this maker, or MAKER/NAME',
+        "",
+        "[slots.battery.facts]",
+        *_facts("slot", source),
+        "",
+        "[slots.battery.requires]",
+        f'# voltage_max = {{ max = 408, unit = "V", source = ["{source}"] }}',
+        f'# mass = {{ max = 315, unit = "kg", reason = "springs", source = ["{source}"] }}',
+        "",
+        "[slots.e-axle]",
+        'kind = "e-axle"',
+        '# fitted = "one-e-axle"',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _app(name: str) -> str:
+    return f'''name = "{name}"
+# The signals without which it does nothing, those that it would use, and those that it sets.
+
+[requires]
+"Vehicle.Speed" = {{ unit = "km/h", rate_hz = 1 }}
+
+[uses]
+# "Vehicle.Powertrain.TractionBattery.StateOfCharge.Current" = {{ unit = "percent" }}
+
+[actuates]
+# "Vehicle.Cabin.HVAC.Station.Row1.Driver.Temperature" = {{ unit = "celsius" }}
+'''
+
+
+def _facts(kind: str, source: str) -> Iterator[str]:
+    """Every fact of a kind as a commented line, group by group, with its meaning."""
+    group = ""
+    for key in keys_of(kind):
+        if key.group != group:
+            group = key.group
+            yield f"# {group} {GROUPS[group]}"
+        unit = f', unit = "{key.unit}"' if key.unit else ""
+        yield f"## {key.meaning}" + (f" One of {', '.join(key.choices)}." if key.choices else "")
+        yield f'# {key.name} = {{ value = {_example(key)}{unit}, source = ["{source}"] }}'
+
+
+def _example(key: FactKey) -> str:
+    """A value that the key admits; lowest, nominal and highest of one quantity rise in this order."""
+    if key.type in ("number", "integer"):
+        step = 3 if key.name.endswith("_max") else 2 if key.name.endswith("_nominal") else 1
+        return str(step) if key.highest is None or step <= key.highest else "1"
+    if key.columns:
+        return "{ " + ", ".join(f"{name} = [0.0, 1.0]" for name in key.columns) + " }"
+    examples: dict[str, Callable[[], str]] = {
+        "boolean": lambda: "true",
+        "choice": lambda: f'"{key.choices[0]}"',
+        "list": lambda: '["..."]',
+    }
+    return examples.get(key.type, lambda: '"..."')()
+
+
+def _remark(text: str) -> list[str]:
+    return [f"# {text}"]
