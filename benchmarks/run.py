@@ -18,6 +18,7 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).parent))
 
 import bench_door
+import bench_kuksa
 import peers
 
 from renkei.catalogue import Catalogue
@@ -53,7 +54,7 @@ def main() -> None:
             print(_line(figure), flush=True)
 
     with tempfile.TemporaryDirectory(prefix="renkei-bench-") as folder:
-        for bench in (decoding, whole_command, memory, starts, door):
+        for bench in (decoding, whole_command, memory, starts, door, kuksa):
             for figure in bench(Path(folder)):
                 say(figure)
     if "--json" in sys.argv:
@@ -114,6 +115,32 @@ def door(_folder: Path) -> list[Figure]:
     rate, size = measured["datapoints_per_s"], measured["datapoints_per_message"]
     return [Figure(f"broker to subscriber, {size:g} datapoints a message", rate, "datapoints/s", None, None,
                    "at least 100,000")]  # fmt: skip
+
+
+def kuksa(_folder: Path) -> list[Figure]:
+    """101 signals from provider to subscriber as kuksa-perf does it; against a KUKSA databroker where one is named."""
+    measured = bench_kuksa.run()
+    ours, theirs = measured["renkei"], measured.get("databroker")
+
+    def more(what: str, key: str, unit: str, aim: str) -> Figure:
+        peer = theirs and theirs[key]
+        return Figure(what, ours[key], unit, peer, ours[key] / peer if peer else None, aim)
+
+    def less(what: str, key: str, aim: str) -> Figure:
+        peer = theirs and theirs[key]
+        return Figure(what, ours[key], "ms", peer, peer / ours[key] if peer else None, aim)
+
+    paced = "provider to subscriber, 101 signals a message, 10,000 signals/s"
+    return [
+        more("provider to subscriber, 101 signals a message", "batched_signals_per_s", "signals/s", "ahead of KUKSA"),
+        more("provider to subscriber, 1 signal a message", "single_signals_per_s", "signals/s", "none"),
+        less(f"{paced}, p50", "batched_paced_p50_ms", "under 1 ms"),
+        less(f"{paced}, p95", "batched_paced_p95_ms", "none"),
+        less(f"{paced}, p99", "batched_paced_p99_ms", "under 5 ms"),
+        less("provider to subscriber, 1 signal a message, 2,000 signals/s, p50", "single_paced_p50_ms", "under 1 ms"),
+        less("provider to subscriber, 1 signal a message, 2,000 signals/s, p99", "single_paced_p99_ms", "under 5 ms"),
+        more("GetValue, 8 at a time", "get_value_per_s", "requests/s", "none"),
+    ]
 
 
 def _first_answer(folder: Path) -> float:

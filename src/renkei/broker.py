@@ -40,6 +40,7 @@ class Broker:
         self.vocabulary = vocabulary
         self._now_ns = now_ns
         self._wires = [_wire(s) for s in vocabulary.signals]
+        self._checks = [_check(s) for s in vocabulary.signals]
         self._static = [s.kind == "attribute" for s in vocabulary.signals]
         self._vehicles = {v: _Vehicle(vocabulary, now_ns()) for v in vehicles}
 
@@ -111,7 +112,7 @@ class Broker:
                 if state.sources.get(index, claim) is not claim:
                     raise Claimed(self.vocabulary.signals[index].path)
                 if value is not None:
-                    value = self.vocabulary.signals[index].check(value)
+                    value = self._checks[index](value)
             except (ValueRefused, Claimed) as e:
                 refused[index] = e
                 continue
@@ -335,20 +336,36 @@ def _named(source: str | None, claim: Claim | None) -> str:
 def _wire(signal: Signal) -> Callable[[Any], Value]:
     """`signal.wire`, with a short way for the plain float inside the limits that nearly every update is."""
     slow = signal.wire
-    if signal.is_array or signal.allowed is not None:
+    if (limits := _limits(signal)) is None:
         return slow
+    low, high = limits
     if signal.scalar in INTEGERS:
-        low, high = _limits(signal, *INTEGERS[signal.scalar])
-        low, high = math.ceil(low), math.floor(high)
         return lambda value: round(value) if type(value) is float and low <= value <= high else slow(value)
-    if signal.scalar in ("float", "double"):
-        widest = FLOAT32_MAX if signal.scalar == "float" else math.nextafter(math.inf, 0)
-        low, high = _limits(signal, -widest, widest)
-        return lambda value: value if type(value) is float and low <= value <= high else slow(value)
-    return slow
+    return lambda value: value if type(value) is float and low <= value <= high else slow(value)
 
 
-def _limits(signal: Signal, low: float, high: float) -> tuple[float, float]:
+def _check(signal: Signal) -> Callable[[Any], Value]:
+    """`signal.check`, with a short way for the plain number inside the limits."""
+    slow = signal.check
+    if (limits := _limits(signal)) is None:
+        return slow
+    low, high = limits
+    plain = int if signal.scalar in INTEGERS else float
+    return lambda value: value if type(value) is plain and low <= value <= high else slow(value)
+
+
+def _limits(signal: Signal) -> tuple[float, float] | None:
+    """Between which plain numbers all are admitted; None where there is more to a value than its limits."""
+    if signal.is_array or signal.allowed is not None or signal.scalar in ("string", "boolean"):
+        return None
+    if signal.scalar in INTEGERS:
+        low, high = _narrowed(signal, *INTEGERS[signal.scalar])
+        return math.ceil(low), math.floor(high)
+    widest = FLOAT32_MAX if signal.scalar == "float" else math.nextafter(math.inf, 0)
+    return _narrowed(signal, -widest, widest)
+
+
+def _narrowed(signal: Signal, low: float, high: float) -> tuple[float, float]:
     return (
         low if signal.minimum is None else max(low, signal.minimum),
         high if signal.maximum is None else min(high, signal.maximum),

@@ -94,6 +94,10 @@ class Claim:
         self.released = False
         self.by = ""
 
+    def covers(self, indices: Iterable[int]) -> bool:
+        """Whether all of these are claimed."""
+        return all(map(self._indices.__contains__, indices))
+
     @property
     def indices(self) -> tuple[int, ...]:
         """What is claimed, in the order of claiming."""

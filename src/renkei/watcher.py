@@ -17,10 +17,12 @@ class Watcher:
     When the reader is slow, the oldest message is folded into the next: a value gives way only to a newer value of the
     same signal, so the last value of each signal always arrives. That is also so when more than MOST_WAITING values
     wait. `dropped` counts the values that gave way. With `min_interval_ns` messages are at least that far apart, and
-    the newest values wait for the end of the interval.
+    the newest values wait for the end of the interval. With `apart` no batch comes together with another one.
     """
 
-    def __init__(self, indices: Iterable[int], buffer_size: int = 0, min_interval_ns: int = 0) -> None:
+    def __init__(
+        self, indices: Iterable[int], buffer_size: int = 0, min_interval_ns: int = 0, *, apart: bool = False
+    ) -> None:
         self.indices = frozenset(indices)
         self.dropped = 0
         self.wake: Callable[[], object] = _nobody
@@ -28,6 +30,7 @@ class Watcher:
         self._bulks: deque[int] = deque()
         self._buffer_size = buffer_size
         self.min_interval_ns = min_interval_ns
+        self._apart = apart
         self._sent_ns: int | None = None
 
     @property
@@ -74,10 +77,22 @@ class Watcher:
         return max(0, self._sent_ns + self.min_interval_ns - now_ns)
 
     def take(self, now_ns: int) -> Changes | None:
-        """The next message, or None when there is none or the interval has not passed."""
+        """The next message, or None when there is none or the interval has not passed.
+
+        Messages in a row that name different signals come as one: nothing is lost by it, and a reader that lags catches
+        up.
+        """
         if self.wait_ns(now_ns) != 0:
             return None
         self._sent_ns = now_ns
+        changes = self._pop()
+        if self._buffer and not self._apart and changes.keys().isdisjoint(self._buffer[0]):
+            changes = dict(changes)
+            while self._buffer and changes.keys().isdisjoint(self._buffer[0]):
+                changes.update(self._pop())
+        return changes
+
+    def _pop(self) -> Changes:
         if self._bulks:
             self._bulks.popleft()
         return self._buffer.popleft()

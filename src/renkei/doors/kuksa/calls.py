@@ -17,6 +17,7 @@ from google.protobuf.message import DecodeError
 
 from renkei.broker import Broker, Changes, Watcher
 from renkei.doors.kuksa.metadata import v2_metadata
+from renkei.doors.kuksa.schema import FIELDS
 from renkei.doors.kuksa.wire import Encoder
 from renkei.errors import InputError, UnknownName
 from renkei.vocabulary import Signal, Vocabulary
@@ -90,6 +91,11 @@ class House:
     def metadata(self) -> list[bytes]:
         """The kuksa.val.v2 Metadata of every signal, encoded."""
         return [v2_metadata(s).SerializeToString() for s in self.vocabulary.signals]
+
+    @cached_property
+    def scalars(self) -> dict[int, str]:
+        """The field of a Value in which a signal travels, by index; none for arrays."""
+        return {s.index: FIELDS[s.datatype] for s in self.vocabulary.signals if not s.is_array}
 
     def close(self) -> None:
         """End every stream."""

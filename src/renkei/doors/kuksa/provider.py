@@ -161,14 +161,18 @@ class Provider:
     def _publish(self, request: Any) -> None:
         claim = self._claim("publish values")
         self._house.count(request.data_points)
-        known = range(len(self._house.vocabulary))
-        claimed = set(claim.indices)
-        for index in request.data_points:
-            if index in known and index not in claimed:
-                path = self._house.vocabulary.signals[index].path
-                raise StatusError(grpc.StatusCode.ALREADY_EXISTS, f"{path} (id: {index}) is outside the claim")
+        if not claim.covers(request.data_points):
+            self._refuse_unclaimed(claim, request.data_points)
         if status := self._store(claim, request.data_points):
             self._send(publish_values_response=V2.PublishValuesResponse(request_id=request.request_id, status=status))
+
+    def _refuse_unclaimed(self, claim: SignalClaim, indices: Iterable[int]) -> None:
+        """Raises StatusError for a signal outside the claim; an id that there is not is answered, not refused."""
+        signals, claimed = self._house.vocabulary.signals, set(claim.indices)
+        for index in indices:
+            if 0 <= index < len(signals) and index not in claimed:
+                text = f"{signals[index].path} (id: {index}) is outside the claim"
+                raise StatusError(grpc.StatusCode.ALREADY_EXISTS, text)
 
     def _claim(self, what: str) -> SignalClaim:
         if self._signals is None:
@@ -177,8 +181,12 @@ class Provider:
 
     def _store(self, claim: SignalClaim, points: Mapping[int, Any]) -> dict[int, Any]:
         """Store what is good; an Error by id for what is not."""
-        errors, updates = {}, []
+        errors, updates, scalars = {}, [], self._house.scalars
         for index, point in points.items():
+            kind = point.value.WhichOneof("typed_value")
+            if kind is not None and scalars.get(index) == kind:  # the short way for what nearly every value is
+                updates.append((index, getattr(point.value, kind), source_time_ns(point)))
+                continue
             try:
                 value = value_in(signal_with_id(self._house, index), point.value)
                 updates.append((index, value, source_time_ns(point)))

@@ -84,7 +84,9 @@ def refuse_stale(signal: Signal, t_ns: int | None) -> None:
 
 def source_time_ns(data_point: Any) -> int | None:
     """The client's own time; None when it gave none that a Timestamp may hold."""
+    if not data_point.HasField("timestamp"):
+        return None
     stamp = data_point.timestamp
-    if not data_point.HasField("timestamp") or not (0 <= stamp.nanos < 1_000_000_000):
+    if not 0 <= stamp.nanos < 1_000_000_000:
         return None
     return stamp.seconds * 1_000_000_000 + stamp.nanos if 0 <= stamp.seconds <= _YEAR_9999_S else None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from renkei.broker import Changes, Datapoint
@@ -28,6 +28,10 @@ def _varint(n: int) -> bytes:
 
 
 _SMALL = [_varint(n) for n in range(1024)]
+_SHORT = 100
+"""A value of fewer bytes, and with it its Datapoint, has a length of one byte."""
+_VALUE = [b"\x12" + _varint(n) for n in range(_SHORT)]
+"""How the field of a value of n bytes begins in a Datapoint."""
 
 
 def varint(n: int) -> bytes:
@@ -60,6 +64,7 @@ _PLAIN: dict[str, tuple[int, Callable[[Any], bytes]]] = {
     "float": (_FIXED32, struct.Struct("<f").pack),
     "double": (_FIXED64, struct.Struct("<d").pack),
 }
+_FIXED = {"float": "f", "double": "d"}
 
 
 def encoder(datatype: str) -> Callable[[Any], bytes]:
@@ -70,6 +75,8 @@ def encoder(datatype: str) -> Callable[[Any], bytes]:
     kind, plain = _PLAIN[scalar]
     if name == scalar:
         tag = varint(number << 3 | kind)
+        if scalar in _FIXED:  # tag and number in one call
+            return partial(struct.Struct(f"<{len(tag)}s{_FIXED[scalar]}").pack, tag)
         return lambda value: tag + plain(value)
     if scalar == "string":
         return lambda values: field(number, b"".join([b"\x0a" + plain(v) for v in values]))
@@ -113,6 +120,12 @@ class Encoder:
         return b"".join([point.entry or self._entry(index, point) for index, point in changes.items()])
 
     def _entry(self, index: int, point: Datapoint) -> bytes:
+        if point.value is not None and len(value := self._values[index](point.value)) < _SHORT:
+            stamp, key = timestamp(point.t_receive_ns), self._keys[index]
+            size = len(stamp) + 2 + len(value)
+            parts = (b"\x0a", varint(len(key) + 1 + size), key, _SMALL[size], stamp, _VALUE[len(value)], value)
+            point.entry = b"".join(parts)
+            return point.entry
         content = self.v2_datapoint(index, point)
         key, length = self._keys[index], varint(len(content))
         point.entry = b"".join((b"\x0a", varint(len(key) + len(length) + len(content)), key, length, content))
