@@ -402,6 +402,14 @@ WRONG = {
         a_row('plus = "SPEED"', path="Vehicle.IsMoving", origin="can.MOTION.STATE"), "signals.Vehicle.IsMoving.plus",
         "nothing, as the signal is true or false", "'SPEED'",
     ),
+    "a scale for a boolean": (
+        a_row("scale = 2", path="Vehicle.IsMoving", origin="can.MOTION.STATE"), "signals.Vehicle.IsMoving.scale",
+        "nothing, as the signal is true or false", "2.0",
+    ),
+    "a unit for a boolean": (
+        a_row('unit = "V"', path="Vehicle.IsMoving", origin="can.MOTION.STATE"), "signals.Vehicle.IsMoving.unit",
+        "nothing, as the signal is true or false", "'V'",
+    ),
     "a scale that makes nothing of every number": (
         a_row("scale = 1e-300"), f"{ROW}.scale", "scales and offsets that make a number other than 0", "1e-300 of",
     ),

@@ -141,8 +141,6 @@ class _Compiler:
         self._judge_role(row, signal)
         table, other = self._table(row, signal, field)
         scale, offset = self._linear(row, signal, physical) if table is None else (Fraction(1), Fraction(0))
-        if signal.scalar == "boolean":
-            scale, offset = Fraction(1), Fraction(0)
         low, high = -math.inf, math.inf
         if table is None and signal.scalar != "boolean":
             low, high = _bounds(signal, None if row.plus else field, float(scale), float(offset))
@@ -250,6 +248,11 @@ class _Compiler:
 
     def _linear(self, row: Row, signal: Signal, physical: tuple[float, float, str | None]) -> tuple[Fraction, Fraction]:
         """Scale and offset from raw to the unit of the signal, exactly, so that 0.1 x 10 is 1."""
+        if signal.scalar == "boolean":
+            for key, idle in (("scale", 1.0), ("offset", 0.0), ("unit", None)):
+                if (got := getattr(row, key)) != idle:
+                    raise self._wrong(row, key, "nothing, as the signal is true or false", got)
+            return Fraction(1), Fraction(0)
         scale, offset, stated = physical
         unit = row.unit or stated
         if signal.unit and not unit:
