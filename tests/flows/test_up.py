@@ -19,9 +19,12 @@ from running import PATIENCE_S, RENKEI, Up, renkei, wheel_log
 
 from renkei.catalogue import Catalogue
 from renkei.errors import DoorError, InputError, LogError
+from renkei.flows.decode import Options, decode_logs
 from renkei.flows.plans import plan_of
+from renkei.flows.recognise import car_of
+from renkei.flows.replay import Replay
 from renkei.flows.synthesize import Scenario, synthesize, write_candump
-from renkei.flows.up import Replay, Source, UpOptions, up
+from renkei.flows.up import Source, UpOptions, up
 from renkei.vocabulary import builtin
 
 ROOT = Path(__file__).parents[2]
@@ -213,6 +216,20 @@ def catalogue():
     return Catalogue([FIXTURES])
 
 
+TWO_BUSES = """
+[buses.first]
+dbc = ["first.dbc"]
+[buses.second]
+dbc = ["second.dbc"]
+[signals]
+"Vehicle.Speed" = [
+  { from = "first.M256.S", unit = "km/h", when = { M = [1] }, source = ["x"] },
+  { from = "first.M257.S", unit = "km/h", source = ["x"] },
+  { from = "second.M256.S", unit = "km/h", source = ["x"] },
+]
+"""
+
+
 class Played:
     """A recording as it is replayed, its updates collected."""
 
@@ -293,6 +310,52 @@ def test_invalid_values_are_not_published_and_those_not_available_are(catalogue,
     played = Played(catalogue, log, enough=2)
     played.play()
     assert [value for i, value, _ in played.updates if i == index] == [24.0, 24.0]
+
+
+def test_an_identifier_speaks_for_the_bus_that_knows_it_even_where_that_says_nothing(tmp_path):
+    """Two buses on one channel with one identifier: as in decoding, the other bus is not asked when the first gives
+    no value."""
+    maker = tmp_path / "cars/makers/acme"
+    for kind in ("can", "maps", "vehicles"):
+        (maker / kind).mkdir(parents=True)
+    (maker / "maker.toml").write_text('name = "Acme"\nsources.x = { title = "x", where = "x", licence = "x" }\n')
+    (maker / "vehicles/one.toml").write_text('name = "One"\nyears = "2020"\npowertrain = "electric"\nmap = "one"\n')
+    (maker / "maps/one.toml").write_text(TWO_BUSES)
+    for bus, ids in {"first": (256, 257), "second": (256,)}.items():
+        fields = ' SG_ S : 0|8@1+ (1,0) [0|0] "" X\n SG_ M : 8|8@1+ (1,0) [0|0] "" X\n'
+        messages = "".join(f"BO_ {id_} M{id_}: 8 X\n{fields}" for id_ in ids)
+        (maker / f"can/{bus}.dbc").write_text("BU_: X\n" + messages)
+    log = tmp_path / "a.log"
+    frames = ["100#0702000000000000", "101#0801000000000000", "100#0901000000000000"]
+    log.write_text("".join(f"(0.0{k}) can0 {frame}\n" for k, frame in enumerate(frames)))
+    catalogue = Catalogue([tmp_path / "cars"])
+    both = {"first": "can0", "second": "can0"}
+    samples, _ = decode_logs([log], "acme/one", catalogue, None, Options(buses=both))
+    decoded = samples.table().sort_by("t")["value"].to_pylist()
+    played = Played(catalogue, log, "acme/one", enough=2, buses=both)
+    played.play()
+    assert [value for _, value, _ in played.updates] == decoded == [8.0, 9.0]
+
+
+def test_a_recording_of_another_car_is_told_before_anything_is_up(catalogue):
+    car = car_of(catalogue, RAV4)
+    with pytest.raises(LogError, match=f"almost nothing in it is from {RAV4}: .*; {OUTLANDER} fits better"):
+        Played(catalogue, DEMO_LOG, car=car)
+
+
+@pytest.mark.parametrize("loop", [False, True])
+def test_a_recording_without_a_frame_is_told_before_anything_is_up(catalogue, tmp_path, loop):
+    (log := tmp_path / "none.log").write_text("(1.0) can0 123#R\n" * 5)
+    with pytest.raises(LogError, match=r"none\.log: no CAN frames in it"):
+        Played(catalogue, log, loop=loop)
+
+
+def test_buses_named_by_hand_hold(catalogue):
+    played = Played(catalogue, DEMO_LOG, OUTLANDER, enough=100, speed=100, buses={"c-can": "can1", "ev-can": "can1"})
+    played.play()
+    seen = {builtin().signals[i].path for i, _, _ in played.updates}
+    assert "Vehicle.Powertrain.TractionBattery.CurrentVoltage" in seen
+    assert "Vehicle.Speed" not in seen
 
 
 def test_a_recording_that_cannot_be_read_is_told_before_anything_is_up(catalogue, tmp_path):

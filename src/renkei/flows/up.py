@@ -47,6 +47,13 @@ class Source:
     buses: Mapping[str, str] = field(default_factory=dict)
     time_unit: str | None = None
 
+    @property
+    def origin(self) -> str:
+        """How the values that come from here name their source."""
+        if self.live:
+            return f"live on {self.live}"
+        return f"recording {self.log.name}" if self.log else ""
+
 
 @dataclass(frozen=True, slots=True)
 class UpOptions:
@@ -82,8 +89,10 @@ async def up(
     loop = asyncio.get_running_loop()
     feeds: dict[str, Feed] = {}
     for source, vehicle in zip(sources, vehicles, strict=True):
-        broker.publish(vehicle.id, _attributes(vehicle, chosen))
-        publish = publisher(loop, broker, vehicle.id)
+        broker.publish(vehicle.id, _attributes(vehicle, chosen), source="catalogue")
+        # What the car says itself nobody else may say, and nobody can be first: the doors are not open yet.
+        own = broker.claim_signals(vehicle.id, _said(source, vehicle, vocabulary), by=source.origin)
+        publish = publisher(loop, broker, vehicle.id, own)
         if source.log is not None:
             car = None if options.any_car else car_of(catalogue, vehicle.id)
             feeds[vehicle.id] = Replay(
@@ -92,6 +101,11 @@ async def up(
             )  # fmt: skip
         elif source.live is not None:
             feeds[vehicle.id] = _live_car(vehicle, source.live, vocabulary, publish, tell)
+    carried = [
+        broker.claim_actuators(id_, feed.actuators, feed.carry)
+        for id_, feed in feeds.items()
+        if isinstance(feed, LiveCar)
+    ]
     async with AsyncExitStack() as open_doors:
         kuksa = KuksaDoor(broker, chosen, [v.id for v in vehicles], first_port=options.grpc_port)
         ports = await kuksa.open()
@@ -103,12 +117,22 @@ async def up(
             web = HttpDoor([dashboard, Viss(broker, chosen, broker.vehicles)], port=options.http_port)
             http_port = await web.open()
             open_doors.push_async_callback(web.close)
-        for id_, feed in feeds.items():
+        for feed in feeds.values():
             await asyncio.to_thread(feed.start)
             open_doors.push_async_callback(asyncio.to_thread, feed.stop)
-            if isinstance(feed, LiveCar):
-                open_doors.callback(broker.claim_actuators(id_, feed.actuators, feed.carry).release)
+        for claim in carried:
+            open_doors.callback(claim.release)
         yield Cars(broker, ports, http_port)
+
+
+def _said(source: Source, vehicle: Vehicle, vocabulary: Vocabulary | None) -> Sequence[int]:
+    """The signals that a recording stands for, or that come from the buses that are connected."""
+    if source.log is None and source.live is None:
+        return ()
+    plan = plan_of(vehicle.map, vocabulary)
+    buses = plan.buses if source.live is None else [line.bus for line in lines_of(source.live, vehicle.map, plan)]
+    messages = [m for m in (*plan.messages, *plan.answers) if m.bus in buses]
+    return tuple(dict.fromkeys(row.index for m in messages for row in m.rows))
 
 
 def _live_car(

@@ -154,13 +154,45 @@ def test_without_asammdf_the_missing_extra_is_named(tmp_path, monkeypatch):
         open_log(tmp_path / "log.mf4")
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_broken_mf4_is_an_error(tmp_path):
+BROKEN_MF4 = {
+    "cut off after its first block": b"MDF     4.10    " + bytes(30),
+    "with an address that leads nowhere": b"MDF     4.10    " + bytes(48) + b"##HD" + b"\xff" * 2000,
+    "of zeros": b"MDF     4.10    " + bytes(5000),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN_MF4)
+def test_a_broken_mf4_is_an_error_of_one_line_and_nothing_else_is_said(case, tmp_path, capfd):
     pytest.importorskip("asammdf")
-    (tmp_path / "log.mf4").write_bytes(b"MDF     4.10    " + bytes(30))
-    with pytest.raises(LogError, match=r"log\.mf4: asammdf cannot read it"):
-        open_log(tmp_path / "log.mf4")
-    gc.collect()  # asammdf complains when a file that it could not open is collected; here, not in another test
+    (tmp_path / "log.mf4").write_bytes(BROKEN_MF4[case])
+    with pytest.raises(LogError, match=r"log\.mf4: (asammdf cannot read it|MF4)") as error:
+        list(open_log(tmp_path / "log.mf4").blocks())
+    assert "\n" not in str(error.value)
+    gc.collect()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_mf4_with_wrong_bytes_in_it_is_read_or_an_error_of_one_line(tmp_path, capfd):
+    pytest.importorskip("asammdf")
+    path = tmp_path / "log.mf4"
+    with can.MF4Writer(path) as out:
+        for message in messages(200, True):
+            message.timestamp += out._start_time - 1_700_000_000
+            out(message)
+    sound = path.read_bytes()
+    dice, told = random.Random(5), []
+    for _ in range(40):
+        raw = bytearray(sound)
+        for _ in range(dice.choice((1, 3, 30))):
+            raw[dice.randrange(64, len(raw))] = dice.randrange(256)
+        path.write_bytes(raw)
+        try:
+            list(open_log(path).blocks())
+        except LogError as error:
+            told.append(str(error))
+    assert not any("\n" in text for text in told)
+    gc.collect()
+    assert capfd.readouterr() == ("", "")
 
 
 def test_python_can_reads_the_candump_recording_alike():

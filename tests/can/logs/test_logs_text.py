@@ -114,7 +114,7 @@ def test_a_corrupt_gzip_is_an_error(tmp_path):
 REFUSED = {
     "an empty file": (b"", "is empty, expected a recording"),
     "an empty gzip": (gzip.compress(b""), "is empty, expected a recording"),
-    "an unknown binary": (bytes(range(256)) * 10, "no known log dialect; known are candump"),
+    "an unknown binary": (bytes(range(256)) * 10, "no known log dialect; see 'renkei list dialects'"),
     "one line without end": (b"(1.0) can0 1DB#00\n" + b"A" * (5 << 20), "line 2 is longer than 1048576 bytes"),
     "mostly damage": (b"(1.0) can0 1DB#00\n" + b"damage\n" * 3, "3 lines cannot be read, only 1 can; first line 2"),
 }
@@ -148,3 +148,18 @@ def test_the_first_skipped_line_is_cut_to_120_characters(tmp_path):
     log = open_log(tmp_path / "log")
     joined(log)
     assert log.first_skipped == (4, "x" * 120, "not a line of this dialect")
+
+
+@pytest.mark.parametrize("chunk", [16, 17, 100, 4096])
+@pytest.mark.parametrize("ends", ["\r", "\r\n", "\n\r", "\r\r\n", "\n and \r in turn"])
+@pytest.mark.parametrize("write", [w.candump, w.asc, w.gvret], ids=lambda f: f.__name__)
+def test_whatever_ends_lines_no_frame_is_lost(write, ends, chunk, tmp_path):
+    text = write(many(100))
+    (tmp_path / "plain").write_text(text, newline="")
+    lines = text.splitlines()
+    several = ends.split(" and ")
+    between = [several[k % len(several)].split(" ")[0] for k in range(len(lines))]
+    (tmp_path / "log").write_text("".join(map("".join, zip(lines, between, strict=True))), newline="")
+    plain, log = open_log(tmp_path / "plain"), open_log(tmp_path / "log")
+    assert same(joined(log, frames=37, chunk=chunk), joined(plain))
+    assert log.skipped == 0

@@ -13,6 +13,9 @@ HEAD = 1 << 16
 
 _LINES = 400
 
+LONE_RETURN = re.compile(rb"\r(?![\r\n])")
+"""A carriage return that alone ends a line."""
+
 
 class Layout(NamedTuple):
     """Fixed columns of a line, a letter each, for the `columns` kernel.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from renkei.can.frames import Frames
-from renkei.can.logs.dialects import DIALECTS, HEAD, Dialect, recognise, recognise_binary
+from renkei.can.logs.dialects import HEAD, LONE_RETURN, Dialect, recognise, recognise_binary
 from renkei.can.logs.skipped import Skipped
 from renkei.can.logs.source import Source
 from renkei.errors import LogError
@@ -108,9 +108,10 @@ def open_log(path: str | PathLike[str], *, time_unit: str | None = None) -> Log:
     binary = recognise_binary(head)
     if binary:
         return _open_binary(path, binary, head, time_unit)
+    head = LONE_RETURN.sub(b"\n", head)
     dialect = recognise(head)
     if dialect is None:
-        raise LogError(f"{path}: no known log dialect; known are {', '.join(DIALECTS)}")
+        raise LogError(f"{path}: no known log dialect; see 'renkei list dialects'")
     return _open_text(path, dialect, head, time_unit)
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import logging
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,7 @@ from renkei.errors import LogError
 
 _NAME = "CAN_DataFrame"
 _LOCAL_TIME = 1
+SHOWN = 120
 
 
 def opened(path: Path) -> Any:
@@ -23,10 +28,34 @@ def opened(path: Path) -> Any:
         from asammdf import MDF
     except ImportError as error:
         raise LogError(f"{path}: reading MF4 needs asammdf: pip install 'renkei[mf4]'") from error
+    logging.getLogger("asammdf").setLevel(logging.CRITICAL + 1)  # it has a handler of its own, on standard error
+    with _without_remarks_of_half_open_files():
+        try:
+            return MDF(path)
+        except Exception as error:  # asammdf documents no error tree: anything may come out of a broken file
+            why = _one_line(error)
+    raise LogError(f"{path}: asammdf cannot read it: {why}")
+
+
+@contextmanager
+def _without_remarks_of_half_open_files() -> Iterator[None]:
+    """What asammdf could not open it still tries to close, and Python tells of each failure to do so."""
+    told = sys.unraisablehook
+
+    def tell(failure: sys.UnraisableHookArgs) -> None:
+        if not str(getattr(failure.object, "__module__", "")).startswith("asammdf"):
+            told(failure)
+
+    sys.unraisablehook = tell
     try:
-        return MDF(path)
-    except Exception as error:  # asammdf documents no error tree: anything may come out of a broken file
-        raise LogError(f"{path}: asammdf cannot read it: {error}") from error
+        yield
+        gc.collect()
+    finally:
+        sys.unraisablehook = told
+
+
+def _one_line(error: Exception) -> str:
+    return (" ".join(str(error).split()) or type(error).__name__)[:SHOWN]
 
 
 def start(path: Path) -> tuple[int, str | None]:
@@ -65,8 +94,10 @@ class Mf4Pass:
                     done += len(block)
                     self.position = size * done // total
                     yield block
-            except (ValueError, IndexError, KeyError, OSError) as error:
-                raise LogError(f"{self.path}: MF4 breaks off or is corrupt after {done} frames: {error}") from error
+            except Exception as error:  # as on opening
+                raise LogError(
+                    f"{self.path}: MF4 breaks off or is corrupt after {done} frames: {_one_line(error)}"
+                ) from error
             self.position = size
 
     def _group(self, mdf: Any, number: int) -> Iterator[Frames]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renkei.can.frames import Frames
-from renkei.can.logs.dialects import TEXT, Dialect
+from renkei.can.logs.dialects import LONE_RETURN, TEXT, Dialect
 from renkei.can.logs.kernels import scan
 from renkei.can.logs.skipped import Skipped
 from renkei.can.logs.source import Source
@@ -204,6 +204,7 @@ class TextPass:
                 buffer[:3] = _without_bom(bytes(buffer[:3]))
             if self._dialect.translate:
                 buffer[carried:filled] = _translated(bytes(buffer[carried:filled]), self._dialect)
+            self._end_lines(buffer, max(carried - 1, 0), filled)
             if not got:
                 if filled:
                     buffer[filled] = scan.NEWLINE
@@ -217,6 +218,12 @@ class TextPass:
                 buffer = self._grown(buffer)
             else:
                 buffer[:carried] = buffer[stop:filled]
+
+    @staticmethod
+    def _end_lines(buffer: bytearray, start: int, stop: int) -> None:
+        """Let lone carriage returns end lines; one in the last place waits for what follows."""
+        if buffer.count(b"\r", start, stop) > buffer.count(b"\r\n", start, stop):
+            buffer[start : stop - 1] = LONE_RETURN.sub(b"\n", bytes(buffer[start:stop]))[:-1]
 
     def _grown(self, buffer: bytearray) -> bytearray:
         """A buffer twice as long, for a line longer than the buffer."""
