@@ -331,6 +331,15 @@ def test_rows_only_while_the_condition_holds(door, stub):
     assert [rows.row(), rows.row()] == [{"v": 60.0}, {"v": 70.0}]
 
 
+def test_a_condition_that_holds_for_a_moment_makes_a_row(door, stub):
+    rows = stub.subscribe(f"SELECT {SPEED} AS v WHERE {SPEED} > 50 AND {CHARGE} > 20")
+    door.wait_watched()
+    moments = [{CHARGE: 30}, {SPEED: 60.0}, {CHARGE: 10}, {SPEED: 70.0}, {CHARGE: 40}, {SPEED: 1.0}]
+    updates = [[(door.vocabulary[path].index, v, 1) for path, v in moment.items()] for moment in moments]
+    door.call(lambda: [door.broker.publish("one", each) for each in updates])  # the subscriber has no turn in between
+    assert [rows.row(), rows.row()] == [{"v": 60.0}, {"v": 70.0}]
+
+
 def test_an_unrelated_signal_makes_no_row(door, stub):
     rows = stub.subscribe(f"SELECT {SPEED}")
     rows.row()

@@ -128,7 +128,7 @@ def _subscribe(house: House, vehicle: str, request: Any) -> Stream:
     except InputError as refused:
         raise StatusError(INVALID, str(refused)) from None
     rows = _Rows(query, {i: house.broker.latest(vehicle, i) for i in query.inputs})
-    return Stream(Watcher(query.inputs, ROWS), rows.after({}), rows.after)
+    return Stream(Watcher(query.inputs, ROWS, apart=True), rows.after({}), rows.after)
 
 
 class _Rows:
