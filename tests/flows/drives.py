@@ -13,13 +13,14 @@ from renkei.flows.synthesize import Scenario, synthesize, write_candump
 SECONDS, STEP_S = 24.0, 0.25
 BATTERY, MOTOR = "Vehicle.Powertrain.TractionBattery.", "Vehicle.Powertrain.ElectricMotor."
 WHEELS = [f"Vehicle.Chassis.Axle.Row{row}.Wheel.{side}.Speed" for row in (1, 2) for side in ("Left", "Right")]
+GEAR = "Vehicle.Powertrain.Transmission.SelectedGear"
 CAPACITY_KWH = 36.0
 
 
 def drive() -> Scenario:
     """Full power, coasting and braking: 350 V, losses of a tenth, 1.5 kW for the rest of the car."""
     t = np.arange(0, SECONDS, STEP_S)
-    torque_nm = np.interp(t, [0, 2, 4, 12, 14, 16, 20, 24], [0, 0, 220, 150, 0, -100, -80, 0])
+    torque_nm = np.interp(t, [0, 2, 4, 12, 14, 16, 20, 24], [0, 0, 200, 130, 0, -100, -80, 0])
     speed_km_h = np.interp(t, [0, 2, 14, 16, 24], [0, 0, 110, 108, 20])
     motor_rpm = speed_km_h * 70.5
     motor_w = torque_nm * motor_rpm * np.pi / 30
@@ -40,7 +41,10 @@ def drive() -> Scenario:
         **{BATTERY + name: np.full(len(t), value) for name, value in fixed.items()},
     }  # fmt: skip
     values = {path: [float(v) for v in column] for path, column in columns.items()}
-    return Scenario(t.tolist(), {**values, BATTERY + "IsPowerConnected": [True] * len(t)})  # type: ignore[dict-item]
+    states = {BATTERY + "IsPowerConnected": True, "Vehicle.LowVoltageSystemState": "ON"}
+    gear = [126 if v == 0 else 127 for v in speed_km_h]
+    held = {**{path: [state] * len(t) for path, state in states.items()}, GEAR: gear}
+    return Scenario(t.tolist(), {**values, **held})  # type: ignore[dict-item]
 
 
 def write_drive(vehicle: str, file: Path) -> Path:

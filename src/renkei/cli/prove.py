@@ -59,6 +59,8 @@ def prove(
         say.as_json(proof.as_json() | {"out": str(out) if out else None})
     else:
         _tell(proof, out, every)
+    if proof.verdict == "unknown":
+        say.note(f"too little of {vehicle} is in it to judge its map; 'renkei identify LOG' tells which car it may be of")
     raise typer.Exit(_EXIT[proof.verdict])
 
 

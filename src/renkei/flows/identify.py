@@ -31,16 +31,17 @@ class Candidate(NamedTuple):
         """The place among all, of which one explains the share `most` of the frames, of those not refuted another.
 
         Cars come first that explain about as much as any and against which nothing speaks, and of these the ones of
-        which a whole bus is there, then those of whose buses less is missing. Nothing is weighed against anything else,
-        so cars that the recording cannot tell apart differ in nothing but their name.
+        which a whole bus is there, then those for which more relations speak and of whose buses less is missing.
+        Nothing is weighed against anything else, so cars that the recording cannot tell apart differ in nothing but
+        their name.
         """
         there = [c for c in self.coverage if c.is_there]
         missing = sum(c.known - c.came for c in there)
         against = len(self._of("refutes"))
-        physics = sum(c.check.startswith("physics ") for c in self._of("supports"))
+        physics = sum(c.strong and c.check.startswith("physics ") for c in self._of("supports"))
         far_less, less = self.explained < _FAR_LESS * most, self.explained < _LESS * most_of_sound
         first = far_less, against > 0, less, not there
-        return *first, len(self._odd), against, missing, -physics, -self.explained, self.vehicle
+        return *first, len(self._odd), against, -physics, missing, -self.explained, self.vehicle
 
     @property
     def reasons(self) -> list[str]:
