@@ -139,7 +139,7 @@ def _clause(file: Path, number: str, table: ClauseTable, kind: str) -> Clause:
 def _key(file: Path, at: str, name: str, kind: str) -> FactKey:
     known = {key.name: key for key in keys_of(kind)}
     if name not in known:
-        expected = f"a fact of a {kind}" if name in fact_keys() else "a fact that 'renkei list facts' names"
+        expected = f"a fact of kind {kind}" if name in fact_keys() else "a fact that 'renkei list facts' names"
         raise CatalogueError(file, at, expected=expected, got=name, near=nearest(name, known))
     return known[name]
 

@@ -84,7 +84,7 @@ def _of_kind(catalogue: Catalogue, file: Path, key: str, part: str, kind: str) -
         return
     found = _read(catalogue, part)
     if found is not None and found.kind != kind:
-        yield str(file), key, f"expected a {kind}, got '{part}', which is a {found.kind}"
+        yield str(file), key, f"expected a part of kind {kind}, got '{part}', which is of kind {found.kind}"
 
 
 def _window(part: Part) -> Iterator[Place]:

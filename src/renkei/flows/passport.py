@@ -45,7 +45,7 @@ def battery_passport(part: Part) -> Passport:
     properties in lists, such as documents, are not counted.
     """
     if part.kind not in _KINDS:
-        raise InputError(f"{part.id} is a {part.kind}; only a {' or '.join(_KINDS)} has a battery passport")
+        raise InputError(f"{part.id} is of kind {part.kind}; only a {' or '.join(_KINDS)} has a battery passport")
     content: dict[str, Any] = {"metadata": {"status": "draft"}}
     missing: list[str] = []
     for p in properties():
