@@ -49,7 +49,7 @@ def digest(content: bytes) -> str:
 
 
 def canonical(value: Any) -> bytes:
-    """The one form in which a JSON value is hashed (RFC 8785). Raises EvidenceError for what JSON cannot say exactly."""
+    """The form in which a JSON value is hashed (RFC 8785). Raises EvidenceError for what JSON cannot say exactly."""
     try:
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, RecursionError) as e:
@@ -64,7 +64,7 @@ def seal(kind: str, body: Mapping[str, Any], subjects: Mapping[str, str], pem: b
     stated: dict[str, Any] = {"format": FORMAT, "kind": kind, "body": dict(body), "subjects": dict(subjects)}
     sealed = stated | {"digest": digest(canonical(stated)), "signature": None}
     if pem is not None:
-        key = _private(pem)
+        key = judge_private_key(pem)
         sealed["signature"] = {
             "algorithm": "ed25519",
             "key": key.public_key().public_bytes_raw().hex(),
@@ -78,7 +78,7 @@ def verify(content: bytes, pem: bytes | None = None) -> tuple[Evidence, list[str
 
     Raises EvidenceError for what is no evidence file, InputError for what is no ed25519 public key.
     """
-    wanted = _public(pem) if pem is not None else None
+    wanted = judge_public_key(pem) if pem is not None else None
     sealed = _form(strict_json(content))
     if canonical(sealed) != content.removesuffix(b"\n"):
         raise EvidenceError("not in the canonical form of RFC 8785, in which evidence is written")
@@ -180,7 +180,8 @@ def _form(sealed: Any) -> dict[str, Any]:
     return sealed
 
 
-def _private(pem: bytes) -> Any:
+def judge_private_key(pem: bytes) -> Any:
+    """The key in it. Raises InputError for what is no ed25519 private key."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -193,8 +194,8 @@ def _private(pem: bytes) -> Any:
     return key
 
 
-def _public(pem: bytes) -> str:
-    """The hex digits of a public key."""
+def judge_public_key(pem: bytes) -> str:
+    """The hex digits of a public key. Raises InputError for what is no ed25519 public key."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 

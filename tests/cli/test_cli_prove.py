@@ -82,7 +82,7 @@ WRONG = {
     "a key without a file to sign": (["prove", OUTLANDER, DEMO_LOG, "--sign", "k.pem"], "expected --out FILE.json too"),
     "a key that is none": (
         ["prove", OUTLANDER, DEMO_LOG, "--out", "/tmp/never.json", "--sign", DEMO_LOG],
-        "expected an ed25519 private key",
+        "gz: expected an ed25519 private key",
     ),
     "a folder as evidence": (["verify", "/"], "/: Is a directory"),
     "a VSS file that is not there": (["vss", "diff", "nowhere.json", "built-in"], "nowhere.json: no such file"),

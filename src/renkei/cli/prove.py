@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,7 +46,7 @@ def prove(
     """
     if sign and not out:
         raise InputError("--sign KEY.pem: expected --out FILE.json too, the evidence that is to be signed")
-    key = _content(sign) if sign else None
+    key = _signing_key(sign) if sign else None
     from renkei import vocabulary
     from renkei.catalogue import Catalogue
     from renkei.flows.prove import prove as judge
@@ -60,7 +61,9 @@ def prove(
     else:
         _tell(proof, out, every)
     if proof.verdict == "unknown":
-        say.note(f"too little of {vehicle} is in it to judge its map; 'renkei identify LOG' tells which car it may be of")
+        say.note(
+            f"too little of {vehicle} is in it to judge its map; 'renkei identify LOG' tells which car it may be of"
+        )
     raise typer.Exit(_EXIT[proof.verdict])
 
 
@@ -109,7 +112,7 @@ def verify(
     from renkei import evidence as sealed
 
     try:
-        found, wrong = sealed.verify(_content(evidence), _content(key) if key else None)
+        found, wrong = sealed.verify(_content(evidence), _public_key(key) if key else None)
     except sealed.EvidenceError as e:
         raise sealed.EvidenceError(f"{evidence}: {e}") from e
     wrong += [f"it does not speak of {file}" for file in log or [] if not sealed.is_of(found, _content(file))]
@@ -156,6 +159,28 @@ def _pairs(given: list[str]) -> dict[str, str]:
         if not all(text.partition("=")):
             raise InputError(f"--bus {text}: expected NAME=CHANNEL, for example ev-can=can1")
     return {name: channel for name, _, channel in (text.partition("=") for text in given)}
+
+
+def _signing_key(file: Path) -> bytes:
+    from renkei import evidence
+
+    return _of_file(file, evidence.judge_private_key)
+
+
+def _public_key(file: Path) -> bytes:
+    from renkei import evidence
+
+    return _of_file(file, evidence.judge_public_key)
+
+
+def _of_file(file: Path, judge: Callable[[bytes], object]) -> bytes:
+    """The content of a key file; what is wrong with it is told with its name."""
+    content = _content(file)
+    try:
+        judge(content)
+    except InputError as e:
+        raise InputError(f"{file}: {e}") from e
+    return content
 
 
 def _content(file: Path) -> bytes:
