@@ -18,36 +18,55 @@ import platformdirs
 import pytest
 
 SDK = "velocitas-sdk==0.15.7"
-INSTALL_S = 180
+INSTALL_S = 90
 PATIENCE_S = 15
 
 
-@cache
 def velocitas_python():
     """The interpreter that has the SDK; skips where it cannot be installed."""
+    python, why_not = _made()
+    if why_not:
+        pytest.skip(why_not)
+    return python
+
+
+@cache
+def _made():
+    """The interpreter, and why there is none; made once, and tried once."""
     folder = platformdirs.user_cache_path("renkei") / f"tests-{SDK}-py{sys.version_info.major}.{sys.version_info.minor}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with open(folder.with_name(folder.name + ".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         ready = folder / "ready"
-        if not ready.exists():
-            _install(folder)
+        why_not = "" if ready.exists() else _install(folder)
+        if not why_not:
             ready.touch()
-    return folder / "bin/python"
+    return folder / "bin/python", why_not
 
 
 def _install(folder):
     for command in (
         [sys.executable, "-m", "venv", "--clear", folder],
-        [folder / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", SDK],
+        [
+            folder / "bin/python",
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--retries",
+            "1",
+            SDK,
+        ],
     ):
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_S)
         except subprocess.TimeoutExpired:
-            pytest.skip(f"{SDK} could not be installed in {INSTALL_S} s")
+            return f"{SDK} could not be installed in {INSTALL_S} s"
         if done.returncode:
             said = (done.stderr or done.stdout).strip().splitlines()
-            pytest.skip(f"{SDK} cannot be installed here: {said[-1] if said else 'no reason given'}")
+            return f"{SDK} cannot be installed here: {said[-1] if said else 'no reason given'}"
+    return ""
 
 
 def run_in_velocitas(script, *arguments, **options):
