@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import struct
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from renkei.can.checks import CHECKSUMS
+from renkei.can.compile import MAX_TABLE_BITS
 from renkei.can.frame_engine import raw_value
 from renkei.can.plan import Field, PlanMessage, PlanRow
 from renkei.errors import ValueRefused
@@ -19,9 +20,12 @@ from renkei.vocabulary import FLOAT32_MAX
 def payload(message: PlanMessage, values: Mapping[PlanRow, Any], *, base: bytes | None = None, count: int = 0) -> bytes:
     """The payload of a message that carries these values, each in the unit of its Signal; None is "not available".
 
-    Raises ValueRefused for a value that the field cannot carry. The rest as in `with_raws`.
+    Rows of one field get a raw value that says what each of them says. Raises ValueRefused for a value that the field
+    cannot carry, alone or together with what another row wants of it. The rest as in `with_raws`.
     """
     raws = {row: raw_of(row, value) for row, value in values.items()}
+    for rows in _sharing(values):
+        raws |= dict.fromkeys(rows, _common(rows, values, raws))
     data = bytearray(base if base is not None else bytes(message.length))
     for row, value in values.items():
         if row.plus and value is not None:
@@ -65,6 +69,9 @@ def raw_of(row: PlanRow, value: Any) -> Any:
         raw = round(raw)
     if not low <= raw <= high:
         first, last = sorted(end * row.scale + row.offset for end in (low, high))
+        if row.plus:
+            rests = sorted(end * row.plus[1] for end in row.plus[0].raws)
+            first, last = first + rests[0], last + rests[1]
         if not (first <= value <= last and math.isfinite(value)):
             raise ValueRefused(
                 row.signal.path, "range", expected=f"{first:g} to {last:g}, what {row.row.message} carries", got=value
@@ -77,6 +84,45 @@ def raw_of(row: PlanRow, value: Any) -> Any:
             row.signal.path, "range", expected="a value whose code does not mean not available", got=value
         )
     return raw
+
+
+def _sharing(rows: Iterable[PlanRow]) -> Iterator[list[PlanRow]]:
+    """Rows that one raw value has to serve: those of one field that are on one page, and one that tests itself."""
+    groups: dict[Any, list[PlanRow]] = {}
+    for row in rows:
+        if not (row.plus or row.field.is_float):
+            groups.setdefault((row.field, frozenset(row.when)), []).append(row)
+    for group in groups.values():
+        if len(group) > 1 or any(t.field == group[0].field for t in (*group[0].when, *group[0].unless)):
+            yield group
+
+
+def _common(rows: Sequence[PlanRow], values: Mapping[PlanRow, Any], raws: Mapping[PlanRow, Any]) -> Any:
+    """The raw value that serves all of them: the first that one of them would take, else the lowest."""
+    low, high = rows[0].field.raws
+    named = sorted({raw for row in rows for raw in row.table or ()})
+    every = range(low, high + 1) if rows[0].field.length <= MAX_TABLE_BITS else ()
+    for raw in (*(raws[row] for row in rows), *named, *every):
+        if all(_serves(row, raw, values[row], raws[row]) for row in rows):
+            return raw
+    if len(rows) == 1:
+        return raws[rows[0]]
+    first, other = rows[0], rows[-1]
+    beside = f"{first.signal.path} = {values[first]!r}"
+    expected = f"a value that {other.row.message} carries beside {beside}, from the same bits"
+    raise ValueRefused(other.signal.path, "allowed", expected=expected, got=values[other])
+
+
+def _serves(row: PlanRow, raw: int, value: Any, nearest: Any) -> bool:
+    """Whether a row says a value where its field has this raw value."""
+    if any(t.field == row.field and not _within(raw, t.ranges) for t in row.when):
+        return False
+    none = _within(raw, row.invalid) or any(t.field == row.field and _within(raw, t.ranges) for t in row.unless)
+    if none or value is None:
+        return value is None and (none or (row.table is not None and row.table.get(raw, row.other) is None))
+    if row.table is not None:
+        return row.table.get(raw, row.other) == value
+    return bool(raw) == bool(value) if row.signal.scalar == "boolean" else raw == nearest
 
 
 def _parts(row: PlanRow, value: float, raw: Any) -> tuple[Any, int]:
