@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pyarrow
 
-__all__ = ["decode"]
+    from renkei.flows.prove import Proof
+
+__all__ = ["decode", "prove"]
 
 _Path = str | PathLike[str]
 
@@ -51,3 +53,25 @@ def decode(
 
 def _several(paths: _Path | Iterable[_Path]) -> list[Path]:
     return [Path(paths)] if isinstance(paths, str | PathLike) else [Path(path) for path in paths]
+
+
+def prove(
+    paths: _Path | Iterable[_Path],
+    vehicle: str,
+    *,
+    buses: Mapping[str, str] | None = None,
+    data: _Path | Iterable[_Path] = (),
+    vss: _Path | None = None,
+) -> Proof:
+    """What CAN recordings say of the map of a car: `verdict` is supports, refutes or unknown; `checks` say why.
+
+    Arguments as those of `decode`. Raises renkei.errors.RenkeiError with a text of one line.
+    """
+    from renkei import vocabulary
+    from renkei.catalogue import Catalogue
+    from renkei.flows.prove import prove as judge
+
+    logs = [paths] if isinstance(paths, str | PathLike) else list(paths)
+    folders = [data] if isinstance(data, str | PathLike) else list(data)
+    catalogue = Catalogue([Path(folder) for folder in folders])
+    return judge([Path(log) for log in logs], vehicle, catalogue, vocabulary.load(Path(vss)) if vss else None, buses)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from drives import BATTERY, MOTOR, WHEELS, write_drive
 
+import renkei
 from renkei import evidence
 from renkei.catalogue import Catalogue
 from renkei.errors import InputError, LogError, UnknownName
@@ -201,6 +202,10 @@ def test_the_digest_of_a_map_changes_with_whatever_decides_what_a_frame_means() 
     }
     assert len(digests) == 4
     assert map_digest(map_, builtin()) == map_digest(Catalogue().vehicle(ZE1).map, builtin())
+
+
+def test_a_notebook_proves_as_the_command_does(drive: Callable[[str], Path]) -> None:
+    assert renkei.prove(drive(ZE1), ZE1).as_json() == prove([drive(ZE1)], ZE1, Catalogue()).as_json()
 
 
 def test_bad_input_is_named(drive: Callable[[str], Path], tmp_path: Path) -> None:

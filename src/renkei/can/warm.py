@@ -5,9 +5,10 @@ from __future__ import annotations
 
 def warm() -> None:
     """Compile the kernels of engine and log readers, or load them from numba's cache."""
-    from renkei.can import columns, logs
+    from renkei.can import columns, logs, tally
 
     columns.warm()
+    tally.warm()
     logs.warm()
 
 
