@@ -7,10 +7,11 @@ import pytest
 from renkei.can.actuate import frame_for
 from renkei.can.columns import ColumnEngine
 from renkei.can.frame_engine import FrameEngine
+from renkei.can.live import Line
 from renkei.catalogue import Catalogue
 from renkei.errors import CatalogueError, InputError
 from renkei.flows.check import _frames, check
-from renkei.flows.live import lonely_messages
+from renkei.flows.live import LiveCar, lonely_messages
 from renkei.flows.offers import offers
 from renkei.flows.plans import plan_of
 
@@ -107,6 +108,11 @@ def test_a_command_waits_until_its_message_was_heard_unless_it_is_alone_in_it(ca
 def test_without_a_command_the_report_is_sent(plan):
     message, data = frame_for(FrameEngine(plan), RECIRCULATION, False, {named(plan, "STATUS"): bytes([7, 0, 0])}, ())
     assert (message.name, data) == ("STATUS", bytes([7, 0, 1]))
+
+
+def test_a_live_car_carries_out_what_it_has_a_command_for(plan):
+    car = LiveCar(plan, [Line("can", "virtual", "bench")], lambda _: None, tell=print)
+    assert {plan.vocabulary.signals[index].path for index in car.actuators} == {FAN, COOLING, RECIRCULATION}
 
 
 def test_a_car_offers_how_an_actuator_is_set(catalogue):
