@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -173,11 +175,28 @@ def test_the_distance_of_frames_is_known_to_a_few_percent_in_several_blocks() ->
     tally = Tally(2)
     for block in (np.arange(0, 1, 0.01), np.arange(1, 2, 0.01), [5.0]):
         tally.add(frames(*block), np.zeros(len(block), np.int16))
-    frames_, median_ns, largest_ns = tally[0]
-    assert frames_ == 201
-    assert median_ns == pytest.approx(10e6, rel=0.05)
-    assert largest_ns == pytest.approx(3.01e9, rel=1e-6)
-    assert tally[1] == (0, 0, 0)
+    found = tally[0]
+    assert found.frames == 201
+    assert found.median_ns == pytest.approx(10e6, rel=0.05)
+    assert found.largest_ns == pytest.approx(3.01e9, rel=1e-6)
+    assert tally[1] == (0, 0, 0, 0)
+
+
+def test_a_logger_that_writes_frames_twice_shows_in_the_median_and_not_in_three_quarters() -> None:
+    tally = Tally(1)
+    times = np.sort(np.concatenate([np.arange(0, 2, 0.01), np.arange(0, 2, 0.01) + 0.0001]))
+    tally.add(frames(*times), np.zeros(len(times), np.int16))
+    assert tally[0].upper_ns == pytest.approx(9.9e6, rel=0.05)
+
+
+def test_relations_hold_in_the_units_of_another_vocabulary() -> None:
+    relation = next(r for r in relations() if r.name == "distance-against-speed")
+    moments = Moments(relation.wanted)
+    moments.add(builtin()[SPEED], column(t, cruising))
+    moments.add(replace(builtin()[ODOMETER], unit="km"), column(slow, kilometres / 1000))
+    found = judge(relation, moments, {})
+    assert found is not None
+    assert found.level == "supports"
 
 
 def test_a_relation_can_be_written_in_place() -> None:

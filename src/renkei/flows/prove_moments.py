@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from renkei.can.frames import Frames
+from renkei.errors import InputError
 from renkei.samples import Column, Quality
-from renkei.vocabulary import Signal
+from renkei.units import conversion
+from renkei.vocabulary import Signal, builtin
 
 MOMENT_NS = 100_000_000
 MOST_MOMENTS = 1 << 18
@@ -50,7 +53,8 @@ class ActiveTime:
 class Moments:
     """Means of the wanted signals over each moment. Texts other than arrays of numbers have no mean and are left out.
 
-    `wanted`: paths, those of arrays with how they become one number: sum, lowest or highest.
+    `wanted`: paths, those of arrays with how they become one number: sum, lowest or highest. Means are in the units of
+    the built-in vocabulary, in which the relations are written.
     """
 
     def __init__(self, wanted: Iterable[tuple[str, str]]) -> None:
@@ -71,15 +75,18 @@ class Moments:
         t = column.t[ok]
         if not len(t):
             return
+        scale, offset = _to_built_in(signal)
         for how in hows:
             values = _reduce(column, ok, how) if signal.is_array else column.value[ok]
+            if (scale, offset) != (1.0, 0.0):
+                values = values * scale + offset
             self._put((signal.path, how), t, values)
 
     def __contains__(self, wanted: tuple[str, str]) -> bool:
         return wanted in self._sums
 
     def series(self, path: str, how: str, every_s: float, *, held: bool = True) -> Series | None:
-        """Means over `every_s` seconds or a little more; NaN or the last one where no sample came. None if none did."""
+        """Means over `every_s` seconds or a little more; NaN or the last one where none came. None if none did."""
         if (path, how) not in self._sums:
             return None
         sums, counts = self._sums[path, how][: self._length], self._counts[path, how][: self._length]
@@ -122,6 +129,17 @@ class Moments:
             self._sums[key] = _in_pairs(self._sums[key])
             self._counts[key] = _in_pairs(self._counts[key])
             self._grow(key)
+
+
+def _to_built_in(signal: Signal) -> tuple[float, float]:
+    """Scale and offset; a unit of another quantity is another signal, and whatever comes of it is told as it is."""
+    own = builtin().get(signal.path)
+    if own is None or own.unit == signal.unit:
+        return 1.0, 0.0
+    with suppress(InputError):
+        scale, offset = conversion(signal.unit, own.unit)
+        return float(scale), float(offset)
+    return 1.0, 0.0
 
 
 def _in_pairs(values: NDArray[Any]) -> NDArray[Any]:
