@@ -21,9 +21,9 @@ class Source:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if path.is_dir():
-            raise LogError(f"{path}: is a directory, expected a recording")
         try:
+            if path.is_dir():
+                raise LogError(f"{path}: is a directory, expected a recording")
             self._file = open(path, "rb", buffering=0)  # noqa: SIM115 -- closed in __exit__
             self.size = path.stat().st_size
             head = self._file.read(2)

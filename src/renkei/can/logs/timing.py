@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from renkei.can.frames import Frames
 from renkei.can.logs.dialects import Dialect
-from renkei.errors import LogError
+from renkei.errors import LogError, clipped
 
 DECIMALS = {"s": 9, "ms": 6, "us": 3, "ns": 0}
 """A time of 1 in this unit is 10**DECIMALS ns."""
@@ -137,4 +137,4 @@ def settle(path: Path, dialect: Dialect, said: str | None, sample: Frames, asked
 def check_unit(unit: str | None) -> None:
     """Raises LogError when `unit` is no unit of time."""
     if unit is not None and unit not in DECIMALS:
-        raise LogError(f"time unit: expected one of {', '.join(DECIMALS)}, got '{unit}'")
+        raise LogError(f"time unit: expected one of {', '.join(DECIMALS)}, got {clipped(unit)}")
