@@ -184,7 +184,8 @@ def test_a_number_that_is_none_is_no_target(stub, bad):
 def test_an_app_with_a_higher_priority_holds_the_actuator(stub, port):
     with DatabrokerStub(port) as urgent:
         assert urgent.set({CHARGE: point(uint32_value=40)}, metadata=[("renkei-priority", "5")]) == {}
-    assert stub.set({CHARGE: point(uint32_value=50)}) == {CHARGE: "ACCESS_DENIED"}
+    both = {CHARGE: point(uint32_value=50), WIPER: point(string_value="SLOW")}
+    assert stub.set(both) == {CHARGE: "ACCESS_DENIED", WIPER: "INTERNAL_ERROR"}
     assert stub.set({CHARGE: point(uint32_value=60)}, metadata=[("renkei-priority", "6")]) == {}
     with pytest.raises(grpc.RpcError) as e:
         stub.set({CHARGE: point(uint32_value=70)}, metadata=[("renkei-priority", "high")])

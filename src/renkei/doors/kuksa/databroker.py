@@ -19,7 +19,7 @@ from renkei.doors.kuksa.databroker_schema import DATA_TYPES, POINT_FIELDS, SDV
 from renkei.doors.kuksa.query import Query
 from renkei.doors.kuksa.values import refuse_stale, source_time_ns, status_of
 from renkei.doors.kuksa.wire import field
-from renkei.errors import InputError, NotActuator, TooLate, UnknownName
+from renkei.errors import Held, InputError, NotActuator, UnknownName
 from renkei.vocabulary import Signal
 
 ROWS = 100
@@ -111,10 +111,10 @@ def _hand_over(house: House, caller: Caller, targets: Mapping[str, Target]) -> d
             priority=caller.priority,
             needs_carrier=False,
         )
-    except TooLate as refused:
-        raise status_of(house, refused) from None
+    except Held as refused:
+        return dict.fromkeys(targets, SDV.INTERNAL_ERROR) | {refused.path: wire.error_of(refused)}
     except InputError as refused:
-        return dict.fromkeys(targets, wire.error_of(refused))
+        raise status_of(house, refused) from None
     house.watch_deadline(caller.deadline_ns)
     return {house.vocabulary.signals[a.index].path: SDV.INTERNAL_ERROR for a in handed if a.state == "failed"}
 

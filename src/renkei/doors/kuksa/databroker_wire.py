@@ -49,17 +49,13 @@ def entry(name: str, content: bytes) -> bytes:
     return field(1, field(1, name.encode()) + field(2, content))
 
 
-class WrongType(InputError):
-    """A Datapoint whose value stands in the field of another datatype."""
-
-
 def value_in(signal: Signal, point: Any) -> Any:
-    """The Python value of a Datapoint; None when it has none or a failure. Raises WrongType."""
+    """The Python value of a Datapoint; None when it has none or a failure. Raises ValueRefused for another's field."""
     kind = point.WhichOneof("value")
     if kind in (None, "failure_value"):
         return None
     if kind != POINT_FIELDS[signal.datatype]:
-        raise WrongType(f"{signal.path} is {signal.datatype}")
+        raise ValueRefused(signal.path, "type", expected=POINT_FIELDS[signal.datatype], got=kind)
     return value_of(point, "value")
 
 
@@ -67,8 +63,6 @@ def error_of(refused: InputError) -> int:
     """The DatapointError that says why something was refused."""
     if isinstance(refused, ValueRefused):
         error: int = SDV.INVALID_TYPE if refused.why == "type" else SDV.OUT_OF_BOUNDS
-    elif isinstance(refused, WrongType):
-        error = SDV.INVALID_TYPE
     elif isinstance(refused, Claimed | Held | NotActuator):
         error = SDV.ACCESS_DENIED
     else:
