@@ -33,6 +33,7 @@ from renkei.can.plan import Plan
 from renkei.errors import InputError, UnknownName, ValueRefused
 from renkei.flows.live import SYNTAX, LiveSource, lines_of, live_source
 from renkei.flows.plans import plan_of
+from renkei.samples import STALE
 
 CHARGE = "Vehicle.Powertrain.TractionBattery.StateOfCharge.Current"
 OUTLANDER = "mitsubishi/outlander-phev-2019"
@@ -160,7 +161,7 @@ def test_a_lost_bus_is_told_its_values_go_and_it_comes_back_alone(cars, channel)
     line = f"ev-can (virtual:{channel}-ev)"
     why = "Cannot operate on a closed bus"
     assert car.told.get(timeout=PATIENCE_S) == f"{line} is lost, its values are not available until it is back: {why}"
-    assert car.publishes(BATTERY_CURRENT)[0] is None
+    assert car.publishes(BATTERY_CURRENT)[0] is STALE
     sent = next(m for m in car.plan.messages if m.bus == "car-can")
     row = sent.rows[0]
     other.send(sent.id, payload(sent, {}))
@@ -182,7 +183,7 @@ def test_a_backup_on_another_bus_speaks_when_the_first_is_away(cars, channel):
     assert car.publishes(VOLTAGE)[0] == pytest.approx(300.0, abs=1)
     nodes[mirror.bus].send(mirror.id, payload(mirror, {copy: 310.0}))
     car.pull(first.bus)
-    assert car.publishes(VOLTAGE)[0] is None
+    assert car.publishes(VOLTAGE)[0] is STALE
     nodes[mirror.bus].send(mirror.id, payload(mirror, {copy: 320.0}))
     assert car.publishes(VOLTAGE)[0] == pytest.approx(320.0, abs=1)
     for node in nodes.values():
@@ -193,8 +194,8 @@ def test_a_message_that_stays_away_is_told_once_and_lives_again(cars, tester, ch
     car = cars(CLARITY, f"can:virtual:{channel}")
     tester.say(plan, SPEED, 50.0)
     began_s = time.monotonic()
-    assert car.publishes(SPEED)[0] is not None
-    assert car.publishes(SPEED)[0] is None
+    assert car.publishes(SPEED)[0] is not STALE
+    assert car.publishes(SPEED)[0] is STALE
     assert 1.0 <= time.monotonic() - began_s < PATIENCE_S
     tester.say(plan, SPEED, 60.0)
     assert car.publishes(SPEED)[0] == pytest.approx(60.0, abs=0.01)

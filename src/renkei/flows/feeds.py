@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from renkei.broker import Broker
 from renkei.can.frame_engine import Pair
+from renkei.claims import SignalClaim
 from renkei.samples import INVALID
 
 TICK_S = 0.01
@@ -32,12 +33,12 @@ def updates_of(pairs: Iterable[Pair], t_ns: int) -> Updates:
     return [(index, value, t_ns) for index, value in pairs if value is not INVALID]
 
 
-def publisher(loop: asyncio.AbstractEventLoop, broker: Broker, vehicle: str) -> Publish:
+def publisher(loop: asyncio.AbstractEventLoop, broker: Broker, vehicle: str, claim: SignalClaim) -> Publish:
     """Hands batches to the event loop; waits where it lags behind, so that no queue grows."""
     room = threading.Semaphore(_IN_FLIGHT)
 
     def deliver(updates: Updates) -> None:
-        broker.publish(vehicle, updates)
+        broker.publish(vehicle, updates, claim)
         room.release()
 
     def publish(updates: Updates) -> None:

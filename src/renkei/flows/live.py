@@ -26,6 +26,7 @@ from renkei.claims import Actuation
 from renkei.errors import InputError, RenkeiError, UnknownName
 from renkei.flows.feeds import TICK_S, Publish, Updates, updates_of
 from renkei.flows.plans import database
+from renkei.samples import STALE
 from renkei.vehicle import Map
 
 PREFIX = "can:"
@@ -257,7 +258,7 @@ class LiveCar:
         self._tell(f"{self._readers[bus].line} is lost, its values are not available until it is back: {why}")
         self._pollers[bus].give_up(now_s)
         self._forget(m for m in self.plan.messages if m.bus == bus)
-        return _not_available(self._freshness.bus_lost(bus).signals)
+        return _stale(self._freshness.bus_lost(bus).signals)
 
     def _forget(self, messages: Iterable[PlanMessage]) -> None:
         """What these said holds no more: not for rows of others, nor as what stays when they are sent."""
@@ -276,7 +277,7 @@ class LiveCar:
                 self._request(bus, poller.next(now_s), now_s)
         gone = self._freshness.gone(now_s)
         self._forget(gone.messages)
-        return _not_available(gone.signals)
+        return _stale(gone.signals)
 
     def _request(self, bus: str, request: Request | None, now_s: float) -> None:
         if request is None:
@@ -301,9 +302,9 @@ class LiveCar:
         order.done(None)
 
 
-def _not_available(indices: Sequence[int]) -> Updates:
+def _stale(indices: Sequence[int]) -> Updates:
     now_ns = time.time_ns()
-    return [(index, None, now_ns) for index in indices]
+    return [(index, STALE, now_ns) for index in indices]
 
 
 def _ended(loop: asyncio.AbstractEventLoop, actuation: Actuation, error: RenkeiError | None) -> None:
