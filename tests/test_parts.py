@@ -45,7 +45,8 @@ def disputed(fact):
 
 PACK = {
     "cells_series": "cells_series", "cells_parallel": "cells_parallel", "modules": "modules",
-    "cell_Ah": "cell_capacity", "cell_nominal_V": "cell_voltage_nominal", "pack_nominal_V": "voltage_nominal", "pack_min_V": "voltage_min",
+    "cell_Ah": "cell_capacity", "cell_nominal_V": "cell_voltage_nominal", "pack_nominal_V": "voltage_nominal",
+    "pack_min_V": "voltage_min",
     "pack_max_V": "voltage_max", "gross_energy_kWh": "energy_gross", "pack_mass_kg": "mass", "pack_length_mm": "length",
     "pack_width_mm": "width", "pack_height_mm": "height", "peak_power_kW": "power_peak",
     "continuous_power_kW": "power_continuous",

@@ -82,7 +82,8 @@ FAULTS = {
         "slots.battery.fitted", "expected a part that exists, got 'acme/too'; did you mean 'acme/two'?"),
     "a part of another kind": (
         {"vehicles__one": CAR + '[slots.battery]\nkind = "battery-pack"\nfitted = "nissan/em57-110-e-axle"'},
-        "slots.battery.fitted", "expected a part of kind battery-pack, got 'nissan/em57-110-e-axle', which is of kind e-axle"),
+        "slots.battery.fitted",
+        "expected a part of kind battery-pack, got 'nissan/em57-110-e-axle', which is of kind e-axle"),
     "a part that its own slot refuses": (
         {"vehicles__one": CAR + '[slots.battery]\nkind = "battery-pack"\nfitted = "nissan/leaf-40-pack"\n'
          '[slots.battery.requires]\nmass = { max = 300, source = ["book"] }'},

@@ -130,7 +130,7 @@ def new(
 
     catalogue = Catalogue([out] if (out / "makers").is_dir() else [])
     if bpx is not None and kind != "battery-cell":
-        raise InputError(f"--bpx gives a battery-cell, not a {kind}")
+        raise InputError(f"--bpx gives a battery-cell, not {kind}")
     found = import_cell(bpx, id_, out, licence, catalogue) if bpx else begin(kind, id_, out, catalogue)
     for file in found:
         say.line(f"written: {file}")
