@@ -4,9 +4,12 @@ import time
 
 import grpc
 import pytest
+from google.protobuf.unknown_fields import UnknownFieldSet
 from kuksa.val.v2 import types_pb2 as types
 from kuksa.val.v2 import val_pb2 as val
 from kuksa.val.v2.val_pb2_grpc import VALStub
+
+from renkei.doors.kuksa.calls import LOST_FIELD
 
 SPEED = "Vehicle.Speed"
 CHARGE = "Vehicle.Powertrain.TractionBattery.Charging.ChargeLimit"  # uint8, 0 to 100
@@ -280,8 +283,11 @@ def test_a_reader_that_stops_reading_loses_the_oldest_and_gets_the_newest(door, 
     assert watcher.waiting <= 11
     # The rest of the server is not held up.
     assert stub.GetValue(val.GetValueRequest(signal_id=at(paths[0])), timeout=DEADLINE_S).data_point.value.float == -1.0
-    latest = {}
+    latest, told = {}, []
     while latest.get(paths[0]) != -1.0:
-        latest |= floats(next(replies))
+        reply = next(replies)
+        latest |= floats(reply)
+        told += [f.data for f in UnknownFieldSet(reply) if f.field_number == LOST_FIELD]
+    assert told[-1] == watcher.dropped
     assert set(latest) == set(paths)
     assert set(latest.values()) == {-1.0, float(n)}

@@ -18,7 +18,7 @@ from google.protobuf.message import DecodeError
 from renkei.broker import Broker, Changes, Watcher
 from renkei.doors.kuksa.metadata import v2_metadata
 from renkei.doors.kuksa.schema import FIELDS
-from renkei.doors.kuksa.wire import Encoder
+from renkei.doors.kuksa.wire import Encoder, varint
 from renkei.errors import InputError, UnknownName
 from renkei.vocabulary import Signal, Vocabulary
 
@@ -33,6 +33,8 @@ MOST_PATTERNS = 100
 """Different patterns in one request."""
 MOST_STREAMS = 200
 """Streams of one connection at a time."""
+LOST_FIELD = 1000
+"""In a message of a subscription: how many values gave way to newer ones so far because its reader was slow."""
 EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
@@ -275,7 +277,12 @@ async def _send(house: House, started: Stream, event: asyncio.Event, write: Call
         elif wait_ns:
             await asyncio.sleep(wait_ns / 1e9)
         elif (changes := watcher.take(time.monotonic_ns())) and (message := started.encode(changes)) is not None:
-            await write(message)
+            await write(message + _loss(watcher.dropped) if watcher.dropped else message)
+
+
+def _loss(dropped: int) -> bytes:
+    """Tells a reader what it lost, in a field that clients who do not know it pass over, as protobuf has it."""
+    return varint(LOST_FIELD << 3) + varint(dropped)
 
 
 def parse(request_class: Any, raw: bytes) -> Any:
