@@ -7,42 +7,20 @@ they thin out what is passed on, and a decoded recording is whole.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from renkei.can.dbc import Database, DbcMessage, DbcSignal
-from renkei.catalogue import Catalogue
 from renkei.errors import InputError, OutputError
 from renkei.flows.adopt_rows import AdoptedRow, Leaf, adopted_row, kept_way_out
-from renkei.flows.check import check
+from renkei.flows.adopted_files import Adopted, faults, free_folder, ids, staged, text, toml, write_maker, write_vehicle
 from renkei.flows.plans import database
 from renkei.vocabulary import KINDS, builtin
 
 BUS = "can"
-
-
-@dataclass(frozen=True, slots=True)
-class Adopted:
-    """What was imported. `set_aside`: path and reason; a path that was imported in part is also in it."""
-
-    vehicle: str
-    rows: int
-    set_aside: tuple[tuple[str, str], ...]
-    files: tuple[Path, ...]
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "vehicle": self.vehicle,
-            "rows": self.rows,
-            "set_aside": [{"signal": path, "why": why} for path, why in self.set_aside],
-            "files": [str(file) for file in self.files],
-        }
 
 
 def adopt(file: Path, dbc_file: Path, vehicle: str, out: Path) -> Adopted:
@@ -52,19 +30,20 @@ def adopt(file: Path, dbc_file: Path, vehicle: str, out: Path) -> Adopted:
     DBC file itself remain. Raises InputError for a file that is no mapping or none of whose rows can be imported,
     DbcError, and OutputError; then nothing was written.
     """
-    maker, name = _ids(vehicle)
+    maker, name = ids(vehicle)
     leaves, read = _leaves(file), database(dbc_file)
     dbc_name = _places(out, maker, name, dbc_file)
     rows, aside = _rows(leaves, read)
     if not rows:
         raise InputError(f"{file}: none of its rows can be imported; {aside[0][0]}: {aside[0][1]}")
-    with _staged(out, maker) as folder:
-        source = _write_maker(folder, out, name, file.name, dbc_name)
+    with staged(out, maker) as folder:
+        title = f"Mapping for the KUKSA CAN provider, {file.name}"
+        source = write_maker(folder, out, f"mapping-{name}", title, file.name, "not stated", dbc_name)
         written = folder / "maps" / f"{name}.toml"
         shutil.copyfile(dbc_file, folder / "can" / dbc_name)
-        _write_vehicle(folder / "vehicles" / f"{name}.toml", vehicle, name)
+        write_vehicle(folder / "vehicles" / f"{name}.toml", vehicle, name)
         _write_map(written, dbc_name, source, rows)
-        wrong = _faults(folder, written, file)
+        wrong = faults(folder, written, file)
         if wrong:
             if len(wrong) == len(rows):
                 raise InputError(f"{file}: none of its rows can be imported; {': '.join(min(wrong.items()))}")
@@ -74,15 +53,6 @@ def adopt(file: Path, dbc_file: Path, vehicle: str, out: Path) -> Adopted:
     return Adopted(
         vehicle, len(rows), tuple(sorted([*aside, *wrong.items()])), tuple(out / "makers" / maker / f for f in files)
     )
-
-
-def _ids(vehicle: str) -> tuple[str, str]:
-    found = re.fullmatch(r"([a-z0-9][a-z0-9-]*)/([a-z0-9][a-z0-9-]*)", vehicle)
-    if not found:
-        raise InputError(f"vehicle '{vehicle}': expected MAKER/ID in small letters, digits and -")
-    if found[1] in Catalogue().makers:
-        raise InputError(f"vehicle '{vehicle}': maker '{found[1]}' is built in; expected a maker of your own")
-    return found[1], found[2]
 
 
 def _leaves(file: Path) -> dict[str, Leaf]:
@@ -132,16 +102,7 @@ def _rows(leaves: Mapping[str, Leaf], read: Database) -> tuple[dict[str, Adopted
 
 def _places(out: Path, maker: str, name: str, dbc_file: Path) -> str:
     """The name of the DBC file in the catalogue; raises OutputError where anything there would be overwritten."""
-    if out.exists() and not out.is_dir():
-        raise OutputError(f"{out}: is not a folder")
-    if not out.is_dir() and not out.parent.is_dir():
-        raise OutputError(f"{out}: no such folder: {out.parent}")
-    folder = out / "makers" / maker
-    for taken in (folder / "maps" / f"{name}.toml", folder / "vehicles" / f"{name}.toml"):
-        if taken.exists():
-            raise OutputError(f"{taken}: exists already; choose another vehicle id or folder")
-    if folder.exists() and not (folder / "maker.toml").is_file():
-        raise OutputError(f"{folder}: exists already and has no maker.toml")
+    folder = free_folder(out, maker, name)
     dbc_name = dbc_file.name if re.fullmatch(r"[\w-][\w.-]*\.dbc", dbc_file.name) else f"{name}.dbc"
     there = folder / "can" / dbc_name
     if there.exists() and there.read_bytes() != dbc_file.read_bytes():
@@ -149,92 +110,9 @@ def _places(out: Path, maker: str, name: str, dbc_file: Path) -> str:
     return dbc_name
 
 
-@contextmanager
-def _staged(out: Path, maker: str) -> Iterator[Path]:
-    """A copy of the maker's folder that takes its place when all went well and vanishes otherwise."""
-    stage = (out if out.is_dir() else out.parent) / f".renkei-{os.getpid()}.part"
-    target, new = out / "makers" / maker, stage / "makers" / maker
-    try:
-        if target.is_dir():
-            shutil.copytree(target, new)
-        for kind in ("can", "maps", "vehicles"):
-            (new / kind).mkdir(parents=True, exist_ok=True)
-        yield new
-        if out.is_dir():
-            _swap(new, target, stage / "replaced")
-        else:
-            os.rename(stage, out)
-    except OSError as e:
-        raise OutputError(f"{out}: cannot be written: {e.strerror or e}") from e
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
-
-
-def _swap(new: Path, target: Path, replaced: Path) -> None:
-    target.parent.mkdir(exist_ok=True)
-    if not target.exists():
-        return os.rename(new, target)
-    os.rename(target, replaced)
-    try:
-        os.rename(new, target)
-    except OSError:
-        os.rename(replaced, target)
-        raise
-
-
-def _faults(folder: Path, map_file: Path, mapping: Path) -> dict[str, str]:
-    """What `check` says against rows of a map, by path; raises InputError for what it says against the whole map."""
-    wrong: dict[str, str] = {}
-    for fault in check(Catalogue([folder.parent.parent]), only_private=True).faults:
-        if fault.key.startswith("signals.") and Path(fault.file) == map_file:
-            wrong[fault.key.removeprefix("signals.")] = fault.what
-        elif not fault.key and fault.file.endswith(f"maps/{map_file.name}"):
-            raise InputError(f"{mapping}: cannot be imported: {fault.what}")
-    return wrong
-
-
-def _write_maker(folder: Path, out: Path, name: str, mapping: str, dbc_name: str) -> str:
-    """Make maker.toml or add to it; gives the key under which it names the mapping as a source."""
-    file, maker = folder / "maker.toml", folder.name
-    known = Catalogue([out]).maker(maker) if file.exists() else None
-    source = f"mapping-{name}"
-    while known and source in known.sources:
-        source += "-again"
-    text = file.read_text(encoding="utf-8").rstrip("\n") + "\n" if known else f"name = {_text(maker)}\n"
-    text += f"\n[sources.{source}]\ntitle = {_text(f'Mapping for the KUKSA CAN provider, {mapping}')}\n"
-    text += f'where = {_text(mapping)}\nlicence = "not stated"\n'
-    if not known or f"can/{dbc_name}" not in known.files:
-        text += f'\n[files."can/{dbc_name}"]\nlicence = "not stated"\nsource = ["{source}"]\n'
-    file.write_text(text, encoding="utf-8")
-    return source
-
-
-def _write_vehicle(file: Path, vehicle: str, name: str) -> None:
-    lines = [f"name = {_text(vehicle)}", 'years = "unknown"', 'powertrain = "unknown"', f"map = {_text(name)}"]
-    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
 def _write_map(file: Path, dbc_name: str, source: str, rows: Mapping[str, AdoptedRow]) -> None:
-    text = f"[buses.{BUS}]\ndbc = [{_text(dbc_name)}]\n\n[signals]\n"
+    written = f"[buses.{BUS}]\ndbc = [{text(dbc_name)}]\n\n[signals]\n"
     for path, row in rows.items():
         keys: dict[str, Any] = {"from": f"{BUS}.{row.message}.{row.signal}", **row.keys, "source": [source]}
-        text += f"{_text(path)} = {_toml(keys)}\n"
-    file.write_text(text, encoding="utf-8")
-
-
-def _toml(value: Any) -> str:
-    match value:
-        case dict():
-            return "{ " + ", ".join(f"{key} = {_toml(v)}" for key, v in value.items()) + " }"
-        case list():
-            return "[" + ", ".join(map(_toml, value)) + "]"
-        case str():
-            return _text(value)
-        case bool():
-            return str(value).lower()
-    return repr(value)
-
-
-def _text(text: str) -> str:
-    plain = text.encode("utf-8", "replace").decode("utf-8")
-    return json.dumps(plain, ensure_ascii=False).replace("\x7f", "\\u007f")
+        written += f"{text(path)} = {toml(keys)}\n"
+    file.write_text(written, encoding="utf-8")
