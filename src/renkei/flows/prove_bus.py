@@ -105,10 +105,9 @@ def _period(name: str, cycle_ms: float, d: Distances, covered: bool) -> Iterator
     median_ms = d.median_ns / 1e6
     fits = _PERIOD[0] * cycle_ms <= median_ms <= _PERIOD[1] * cycle_ms
     too_often = covered and d.upper_ns / 1e6 < _TOO_OFTEN * cycle_ms
-    yield Check(
-        f"period {name}", "supports" if fits else "refutes" if too_often else "note", f"{median_ms:.3g} ms", f"{cycle_ms:g} ms",
-        "median distance between two frames",
-    )  # fmt: skip
+    level: Level = "supports" if fits else "refutes" if too_often else "note"
+    what = "median distance between two frames"
+    yield Check(f"period {name}", level, f"{median_ms:.3g} ms", f"{cycle_ms:g} ms", what)
     if d.largest_ns / 1e6 > _GAP_PERIODS * max(cycle_ms, median_ms):
         yield Check(
             f"timeout {name}", "note", f"silent for {d.largest_ns / 1e9:.3g} s",
