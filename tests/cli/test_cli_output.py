@@ -42,7 +42,7 @@ def test_a_summary_tells_of_frames_buses_signals_and_troubles(tmp_path):
     lines = done.stdout.splitlines()
     assert lines[0] == f"{OUTLANDER}: 19,698 frames, 15.1% decoded"
     assert lines[1] == f"  {DEMO_LOG}: candump, c-can on can0, ev-can on can1"
-    assert lines[2].startswith("  23 signals, ")
+    assert lines[2].startswith("  22 signals, ")
     assert lines[2].endswith(" samples over 5.9 s")
     assert lines[-1] == "  written to o.csv"
 
