@@ -222,7 +222,8 @@ class TextPass:
     @staticmethod
     def _end_lines(buffer: bytearray, start: int, stop: int) -> None:
         """Let lone carriage returns end lines; one in the last place waits for what follows."""
-        if buffer.count(b"\r", start, stop) > buffer.count(b"\r\n", start, stop):
+        returns = buffer.count(b"\r", start, stop)
+        if returns and returns > buffer.count(b"\r\n", start, stop):
             buffer[start : stop - 1] = LONE_RETURN.sub(b"\n", bytes(buffer[start:stop]))[:-1]
 
     def _grown(self, buffer: bytearray) -> bytearray:
