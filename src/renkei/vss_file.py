@@ -22,13 +22,23 @@ def leaves_of(file: str | Path) -> list[Signal]:
     """All leaves of the file's tree, instances expanded; raises VocabularyError that names the file and the leaf."""
     try:
         tree = json.loads(Path(file).read_text(encoding="utf-8-sig"), object_pairs_hook=_once)
-        signals = _Tree().leaves(tree)
     except OSError as e:
         raise VocabularyError(f"{file}: {e.strerror or e}") from e
     except VocabularyError as e:
         raise VocabularyError(f"{file}: {e}") from e
     except (ValueError, RecursionError) as e:
         raise VocabularyError(f"{file}: not a VSS tree in JSON: {e}") from e
+    return leaves_in(file, tree)
+
+
+def leaves_in(file: str | Path, tree: Any) -> list[Signal]:
+    """All leaves of a tree as JSON has it; `file` is for the VocabularyError that names the leaf."""
+    try:
+        signals = _Tree().leaves(tree)
+    except VocabularyError as e:
+        raise VocabularyError(f"{file}: {e}") from e
+    except RecursionError as e:
+        raise VocabularyError(f"{file}: not a VSS tree: {e}") from e
     _judge_names(file, signals)
     return signals
 

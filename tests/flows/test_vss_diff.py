@@ -133,7 +133,7 @@ def test_a_map_whose_codes_do_not_fit_any_more_loses_its_rows(tmp_path: Path) ->
 
 
 def test_bad_input_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"vss7.json: no such file; expected a VSS JSON file, 'built-in' or '6.0'"):
+    with pytest.raises(InputError, match=r"vss7.json: no such file; expected a VSS JSON file, an overlay in YAML"):
         read(str(tmp_path / "vss7.json"))
     (tmp_path / "no.json").write_text("[]")
     with pytest.raises(VocabularyError, match=r"no\.json"):
@@ -157,3 +157,54 @@ def test_from_5_0_to_6_0() -> None:
 def test_the_built_in_vocabulary_is_6_0() -> None:
     found = difference(read(str(VSS / "vss_6.0.json")), read("built-in"), Catalogue(), {})
     assert found[2:] == ((), (), (), (), (), ())
+
+
+OVERLAY = """
+Vehicle.TraveledDistance: {datatype: float, type: sensor, unit: km}
+Vehicle.Cabin.Aroma: {type: branch, instances: ["Row[1,2]"]}
+Vehicle.Cabin.Aroma.IsOn: {datatype: boolean, type: actuator}
+"""
+
+
+def overlaid(tmp_path: Path, text: str, name: str = "ours.vspec") -> str:
+    (tmp_path / name).write_text(text)
+    return str(tmp_path / name)
+
+
+def test_an_overlay_is_laid_over_the_built_in_tree(tmp_path: Path) -> None:
+    found = difference(read("built-in"), read(overlaid(tmp_path, OVERLAY)), Catalogue(), {})
+    assert found.added == ("Vehicle.Cabin.Aroma.Row1.IsOn", "Vehicle.Cabin.Aroma.Row2.IsOn")
+    assert {(c.signal, c.key, c.after) for c in found.changed if c.key == "unit"} == {
+        ("Vehicle.TraveledDistance", "unit", "km")
+    }
+
+
+def test_two_overlays_are_compared(tmp_path: Path) -> None:
+    a, b = overlaid(tmp_path, OVERLAY), overlaid(tmp_path, OVERLAY.replace("boolean", "uint8"), "theirs.yaml")
+    found = difference(read(a), read(b), Catalogue(), {})
+    assert {(c.signal, c.before, c.after) for c in found.changed} == {
+        (f"Vehicle.Cabin.Aroma.Row{row}.IsOn", "boolean", "uint8") for row in (1, 2)
+    }
+
+
+WRONG_OVERLAYS = {
+    "aliases": ("a: &a [1]\nb: *a\n", "aliases are not taken"),
+    "a path twice": ("A.B: {type: sensor}\nA.B: {type: sensor}\n", "A.B is defined twice"),
+    "a leaf below a leaf": (
+        "A.B: {type: sensor, datatype: float}\nA.B.C: {type: sensor, datatype: float}\n", "A.B.C' lies below a leaf",
+    ),
+    "no paths": ("- 1\n", "expected paths such as Vehicle.Speed"),
+    "no YAML": ("{", "not an overlay in YAML"),
+    "an unknown datatype": ("A.B: {type: sensor, datatype: real}\n", "A.B: datatype: expected one of"),
+    "an object of a program": ("A: !!python/object/apply:os.getcwd []\n", "not an overlay in YAML"),
+    "nesting without end": ("[" * 100_000, "not an overlay in YAML"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", WRONG_OVERLAYS)
+def test_a_wrong_overlay_is_refused(what: str, tmp_path: Path) -> None:
+    text, told = WRONG_OVERLAYS[what]
+    with pytest.raises(VocabularyError) as refused:
+        read(overlaid(tmp_path, text))
+    assert told in str(refused.value)
+    assert "\n" not in str(refused.value)

@@ -24,7 +24,7 @@ def add_to(app: typer.Typer) -> None:
 
 @vss.command()
 def diff(
-    a: Annotated[str, typer.Argument(help="A VSS JSON file, or built-in.")],
+    a: Annotated[str, typer.Argument(help="A VSS JSON file, an overlay in YAML, or built-in.")],
     b: Annotated[str, typer.Argument(help="Another one.")],
     data: say.Data = None,
     json: say.AsJson = False,

@@ -14,8 +14,10 @@ from renkei.flows.plans import plan_of
 from renkei.units import conversion
 from renkei.vehicle import Map
 from renkei.vocabulary import Signal, Vocabulary
+from renkei.vss_overlay import overlay_leaves
 
 BUILT_IN = "built-in"
+OVERLAYS = (".vspec", ".yaml", ".yml")
 
 _SHAPE = ("kind", "datatype", "unit", "allowed")
 _JUDGED = (("kind", "type"), ("datatype",) * 2, ("unit",) * 2, ("minimum", "min"), ("maximum", "max"), ("allowed",) * 2)
@@ -86,12 +88,20 @@ def _effect(e: Effect) -> dict[str, Any]:
 
 
 def read(name: str) -> Vocabulary:
-    """The tree of a VSS JSON file, or the built-in one by its name or version. Raises VocabularyError."""
+    """The tree of a VSS JSON file, the built-in one by its name or version, or that with an overlay (.vspec, .yaml).
+
+    Raises VocabularyError.
+    """
     built_in = vocabulary.builtin()
     if name in (BUILT_IN, built_in.version):
         return built_in
     if not Path(name).exists():
-        raise InputError(f"{name}: no such file; expected a VSS JSON file, '{BUILT_IN}' or '{built_in.version}'")
+        expected = f"a VSS JSON file, an overlay in YAML, '{BUILT_IN}' or '{built_in.version}'"
+        raise InputError(f"{name}: no such file; expected {expected}")
+    if Path(name).suffix in OVERLAYS:
+        laid = {s.path: s for s in overlay_leaves(name)}
+        kept = [laid.pop(s.path, s) for s in built_in]
+        return Vocabulary([*kept, *laid.values()], f"{built_in.version} with {Path(name).name}")
     return vocabulary.load(name)
 
 
