@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow
+    from numpy.typing import NDArray
 
+    from renkei.flows.drive import Driven
     from renkei.flows.prove import Proof
 
-__all__ = ["decode", "prove"]
+__all__ = ["decode", "drive", "prove", "sweep"]
 
 _Path = str | PathLike[str]
 
@@ -75,3 +78,62 @@ def prove(
     folders = [data] if isinstance(data, str | PathLike) else list(data)
     catalogue = Catalogue([Path(folder) for folder in folders])
     return judge([Path(log) for log in logs], vehicle, catalogue, vocabulary.load(Path(vss)) if vss else None, buses)
+
+
+def drive(
+    vehicle: str,
+    cycle: str,
+    *,
+    soc: float = 1.0,
+    ambient_c: float = 25.0,
+    battery: str | None = None,
+    e_axle: str | None = None,
+    changes: Mapping[str, float | str] | None = None,
+    until_empty: bool = False,
+    trace: bool = False,
+    data: _Path | Iterable[_Path] = (),
+) -> Driven:
+    """Drive a virtual car through a cycle, by name or from a CSV file; as `renkei drive` does.
+
+    `as_json()` of what comes back gives distance, energy, losses, limits, and every assumption; `drive.trace`, where
+    asked for, columns with units in their names. `changes`: facts, in the units of `renkei list facts` or as texts with
+    a unit ("3750 lb"), or numbers of the simulation by their path (`road.test_mass_kg`). Raises
+    renkei.errors.RenkeiError.
+    """
+    from renkei.catalogue import Catalogue
+    from renkei.flows.drive import drive_vehicle, read_cycle
+    from renkei.flows.virtual_car import virtual_car
+    from renkei.sim.columns import Conditions
+
+    given = {key: str(value) for key, value in (changes or {}).items()}
+    asked = read_cycle(cycle)
+    built = virtual_car(Catalogue(_several(data)), vehicle, battery=battery, e_axle=e_axle, changes=given)
+    return drive_vehicle(built, asked, Conditions(soc, ambient_c), until_empty=until_empty, trace=trace)
+
+
+def sweep(
+    vehicle: str,
+    cycle: str,
+    changes: Mapping[str, Iterable[float]],
+    *,
+    soc: float = 1.0,
+    ambient_c: float = 25.0,
+    battery: str | None = None,
+    e_axle: str | None = None,
+    until_empty: bool = False,
+    data: _Path | Iterable[_Path] = (),
+) -> dict[str, NDArray[np.float64]]:
+    """Drive a virtual car through a cycle many times, on all cores, with numbers changed: columns in, columns out.
+
+    Keys of `changes` are `soc`, `ambient_c`, facts such as `test_mass` in their unit, or numbers of the simulation by
+    their path (`pack.parallel`); all columns have one length. What comes back has the same, by name with unit:
+    `wall_wh_per_km`, `range_km`, `lowest_v`, ... Raises renkei.errors.RenkeiError.
+    """
+    from renkei.catalogue import Catalogue
+    from renkei.flows.drive import read_cycle, sweep_vehicle
+    from renkei.flows.virtual_car import virtual_car
+    from renkei.sim.columns import Conditions
+
+    asked = read_cycle(cycle)
+    built = virtual_car(Catalogue(_several(data)), vehicle, battery=battery, e_axle=e_axle)
+    return sweep_vehicle(built, asked, changes, Conditions(soc, ambient_c), until_empty=until_empty)

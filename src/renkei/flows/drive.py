@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from renkei.errors import InputError, UnknownName
-from renkei.flows.virtual_car import VirtualCar
+from renkei.flows.virtual_car import VirtualCar, path_of
 from renkei.sim.columns import Conditions
 from renkei.sim.cycle import Cycle
-from renkei.sim.drive import Drive, drive
+from renkei.sim.drive import Columns, Drive, drive, sweep
 
 MPGE_WH_PER_MI = 33705.0
 """Energy of a US gallon of gasoline, 40 CFR 600.002."""
@@ -153,6 +153,20 @@ def drive_vehicle(
 ) -> Driven:
     """Drive a virtual car of the catalogue."""
     return Driven(built, cycle, drive(built.car, cycle, conditions, until_empty=until_empty, trace=trace))
+
+
+def sweep_vehicle(
+    built: VirtualCar, cycle: Cycle, changes: Mapping[str, Iterable[float]], conditions: Conditions, *,
+    until_empty: bool = False,
+) -> Columns:  # fmt: skip
+    """Drive a virtual car of the catalogue with columns of numbers in the places of its own."""
+    columns = {}
+    for key, given in changes.items():
+        path, factor = ("air_c", 1.0) if key == "ambient_c" else (key, 1.0)
+        if path not in Conditions._fields:
+            path, factor = path_of(key, built.car)
+        columns[path] = np.asarray(list(given) if not isinstance(given, np.ndarray) else given, np.float64) * factor
+    return sweep(built.car, cycle, columns, conditions, until_empty=until_empty)
 
 
 def _number(value: float) -> float | None:

@@ -61,7 +61,7 @@ def virtual_car(
             violated += _violations(part, slots[0])
     violated += _between(parts[BATTERY], parts[E_AXLE]) if battery or e_axle else []
     known = Known(catalogue, given)
-    car = _car(found, parts, known, _heavier_kg(catalogue, found, parts))
+    car = assembled(found, parts, known, _heavier_kg(catalogue, found, parts))
     for key, text in direct.items():
         car = changed(car, {_full(key, car): number(key, text)})
     return VirtualCar(found, car, parts, tuple(known.assumed.values()), tuple(violated))
@@ -75,6 +75,31 @@ def first_virtual_car(catalogue: Catalogue) -> VirtualCar | None:
         except CannotTell:
             continue
     return None
+
+
+_PATHS = {
+    "test_mass": ("road.test_mass_kg", 1.0),
+    "road_load_a": ("road.a_n", 1.0),
+    "road_load_b": ("road.b_n_per_m_s", 1.0),
+    "road_load_c": ("road.c_n_per_m2_s2", 1.0),
+    "rotating_share": ("road.rotating_share", 1.0),
+    "auxiliary_power": ("auxiliary_w", 1.0),
+    "charger_efficiency": ("charger_efficiency", 1.0),
+    "ac_charge_power_max": ("charger_w", 1000.0),
+    "tyre_radius": ("tyre_radius_m", 1.0),
+    "ratio": ("e_axle.ratio", 1.0),
+    "power_peak": ("e_axle.peak_power_w", 1000.0),
+    "torque_peak": ("e_axle.peak_torque_nm", 1.0),
+    "cells_series": ("pack.series", 1.0),
+    "cells_parallel": ("pack.parallel", 1.0),
+    "cell_capacity": ("pack.cell.capacity_ah", 1.0),
+}
+"""Facts that are one number of the simulation, and what makes that number of them."""
+
+
+def path_of(key: str, car: Car) -> tuple[str, float]:
+    """The path of a number by fact key, path or last name, and the factor from the fact's unit. Raises UnknownName."""
+    return _PATHS[key] if key in _PATHS else (_full(key, car), 1.0)
 
 
 def _full(key: str, car: Car) -> str:
@@ -122,7 +147,8 @@ def _judged(part: Part, limit: Limit, by: str) -> Violated | None:
     return Violated(by, limit.fact, limit.text, fact.value if fact else None, follows, met is not None)
 
 
-def _car(vehicle: Vehicle, parts: Mapping[str, Part], known: Known, heavier_kg: float) -> Car:
+def assembled(vehicle: Vehicle, parts: Mapping[str, Part], known: Known, heavier_kg: float = 0.0) -> Car:
+    """The car of a vehicle with these parts; `heavier_kg`: what they weigh more than those of its test."""
     facts, what = vehicle.facts, vehicle.id
     axle = parts[E_AXLE].facts
     driven = known.fact(facts, "driven_axle") or known.fact(axle, "drives_axle") or "front"

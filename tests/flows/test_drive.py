@@ -1,0 +1,187 @@
+"""Virtual cars of the catalogue: balances, truth, parts that do not fit, cycles from files."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import renkei
+from renkei.catalogue import Catalogue
+from renkei.errors import CannotTell, InputError, RenkeiError, SimulationError, UnknownName
+from renkei.flows.drive import cycles, drive_vehicle, read_cycle
+from renkei.flows.label import labels
+from renkei.flows.virtual_car import virtual_car
+from renkei.sim.columns import Conditions
+from renkei.sim.label import KM_PER_MILE
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "sim"))
+from balance import worst_imbalance  # noqa: E402
+
+CATALOGUE = Catalogue()
+CARS = (
+    "nissan/leaf-ze0", "nissan/leaf-aze0", "nissan/leaf-aze0-30", "nissan/leaf-ze1-40", "nissan/leaf-ze1-62",
+    "nissan/ariya-63", "honda/fit-ev", "honda/clarity-ev", "honda/prologue-fwd", "mitsubishi/i-miev",
+)  # fmt: skip
+SHARED = Path(__file__).parents[3] / "shared" / "data" / "cycles"
+SHIPPED = {"leaf": "nissan/leaf-ze1-40", "larger": "nissan/leaf-62-pack"}
+
+
+@pytest.mark.parametrize("vehicle", CARS)
+def test_energy_is_conserved_in_each_step_of_every_cycle(vehicle):
+    built = virtual_car(CATALOGUE, vehicle)
+    for name in cycles():
+        for conditions in (Conditions(), Conditions(soc=0.3, air_c=-10)):
+            driven = drive_vehicle(built, read_cycle(name), conditions, trace=True)
+            assert worst_imbalance(driven.drive.trace, built.car, 0.0) < 1e-9, (name, conditions)
+
+
+PUBLISHED = {  # energy from the wall in Wh/mile in UDDS and HWFET, with the mass and road load of the catalogue
+    "nissan/leaf-ze0": (222.5, 256.7),
+    "nissan/leaf-aze0": (183.2, 229.8),
+    "nissan/leaf-aze0-30": (192.0, 233.5),
+    "nissan/leaf-ze1-40": (187.5, 235.2),
+    "mitsubishi/i-miev": (187.2, 239.0),
+}
+
+
+@pytest.mark.parametrize("vehicle", PUBLISHED)
+def test_energy_from_the_wall_is_that_of_the_dynamometer(vehicle):
+    built = virtual_car(CATALOGUE, vehicle)
+    for name, tested in zip(("udds", "hwfet"), PUBLISHED[vehicle], strict=True):
+        simulated = drive_vehicle(built, read_cycle(name), Conditions()).drive.measures["wall_wh_per_km"] * KM_PER_MILE
+        assert simulated == pytest.approx(tested, rel=0.09)
+
+
+def test_label_of_a_car_lies_beside_the_published_one():
+    found = labels(CATALOGUE, virtual_car(CATALOGUE, SHIPPED["leaf"]))
+    epa_range = next(f for f in found.figures if (f.label, f.what) == ("EPA", "range"))
+    assert epa_range.published == pytest.approx(151 * KM_PER_MILE)
+    assert epa_range.simulated == pytest.approx(epa_range.published, rel=0.05)
+    assert epa_range.source
+    assert {f.label for f in found.figures} == {"EPA", "WLTP", "JC08"}
+
+
+def test_every_assumption_says_why():
+    built = virtual_car(CATALOGUE, "honda/clarity-ev")
+    assert len(built.assumed) > 10
+    assert all(assumed.why for assumed in built.assumed)
+    taken = {assumed.key for assumed in built.assumed}
+    assert {"auxiliary_power", "charger_efficiency", "cells_series", "ratio"} <= taken
+
+
+def test_what_is_given_is_not_assumed():
+    given = {
+        "auxiliary_power": "500",
+        "charger_efficiency": "0.8",
+        "test_mass": "3750 lb",
+        "ac_charge_power_max": "3600W",
+    }
+    built = virtual_car(CATALOGUE, SHIPPED["leaf"], changes=given)
+    assert built.car.auxiliary_w == 500
+    assert built.car.charger_efficiency == 0.8
+    assert built.car.road.test_mass_kg == pytest.approx(3750 * 0.45359237)
+    assert built.car.charger_w == pytest.approx(3600)
+    assert not {"auxiliary_power", "charger_efficiency"} & {assumed.key for assumed in built.assumed}
+
+
+def test_a_part_that_does_not_fit_is_driven_and_every_violated_limit_is_told():
+    built = virtual_car(CATALOGUE, SHIPPED["leaf"], battery=SHIPPED["larger"])
+    assert {"mass", "mounting", "protocol"} <= {bad.fact for bad in built.violated}
+    plain = virtual_car(CATALOGUE, SHIPPED["leaf"])
+    assert plain.violated == ()
+    assert built.car.road.test_mass_kg - plain.car.road.test_mass_kg == pytest.approx(410 - 303)
+    far, near = (drive_vehicle(b, read_cycle("udds"), Conditions()).drive.measures["range_km"] for b in (built, plain))
+    assert far > 1.3 * near
+
+
+def test_a_small_pack_binds_first_and_says_so():
+    built = virtual_car(CATALOGUE, "nissan/leaf-ze1-62", battery="mitsubishi/i-miev-16-pack")
+    driven = drive_vehicle(built, read_cycle("us06"), Conditions(soc=0.4))
+    assert driven.drive.first_limit
+    assert driven.as_json()["limits"][0].keys() == {"limit", "time_s", "first_s"}
+
+
+CARRIED = {  # km and s as the authorities state them
+    "udds": (11.99, 1369), "hwfet": (16.51, 765), "us06": (12.89, 600), "sc03": (5.76, 600), "la92": (15.8, 1435),
+    "wltc-3a": (23.19, 1800), "wltc-3b": (23.27, 1800), "nedc": (11.01, 1179), "jc08": (8.17, 1204),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CARRIED)
+def test_cycles_have_the_length_that_the_authority_states(name):
+    cycle, (km, seconds) = read_cycle(name), CARRIED[name]
+    assert cycle.duration_s == seconds
+    assert cycle.distance_m / 1000 == pytest.approx(km, rel=2e-3)
+    assert cycles()[name].distance_km == pytest.approx(cycle.distance_m / 1000, rel=1e-4)
+    file = SHARED / f"{name.replace('-', '_')}.csv"
+    if file.is_file():
+        assert np.max(abs(np.loadtxt(file, delimiter=",", skiprows=1)[:, 1] - cycle.speed_m_s)) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("header", "factor"), [("time_s,speed_m_s", 1), ("t,speed_km_h", 3.6), ("time,mph", 1 / 0.44704)]
+)
+def test_a_cycle_from_a_file_is_that_cycle(tmp_path, header, factor):
+    carried = read_cycle("udds")
+    file = tmp_path / "own.csv"
+    rows = (f"{t},{v * factor}" for t, v in zip(carried.time_s, carried.speed_m_s, strict=True))
+    file.write_text(header + "\n" + "\n".join(rows) + "\n")
+    assert read_cycle(str(file)).speed_m_s == pytest.approx(carried.speed_m_s)
+
+
+BAD_FILES = {
+    "no header": ("0,0\n1,1\n", "header: expected time_s and speed_m_s"),
+    "a word": ("time_s,speed_m_s\n0,0\n1,fast\n", "line 3: expected two numbers, got '1,fast'"),
+    "a short row": ("time_s,speed_m_s\n0,0\n1\n", "line 3: expected two numbers"),
+    "a gap": ("time_s,speed_m_s\n0,0\n1,1\n100,1\n", "got a gap of 99 s before row 3"),
+    "empty": ("", "header: expected"),
+    "header alone": ("time_s,speed_m_s\n", "expected two rows or more, got 0"),
+    "time that stands": ("time_s,speed_m_s\n0,0\n1,1\n1,2\n", "expected times that rise"),
+    "no number": ("time_s,speed_m_s\n0,0\n1,nan\n", "expected finite numbers"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_a_bad_file_is_refused_in_one_line(tmp_path, name):
+    text, told = BAD_FILES[name]
+    file = tmp_path / "own.csv"
+    file.write_text(text)
+    with pytest.raises(InputError) as refused:
+        read_cycle(str(file))
+    assert told in str(refused.value)
+    assert str(file) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+WRONG = {
+    "unknown cycle": (lambda: read_cycle("uds"), UnknownName, "did you mean 'udds'"),
+    "unknown part": (lambda: virtual_car(CATALOGUE, CARS[3], battery="nissan/leaf-62-pak"), UnknownName, "nissan/leaf-62-pack"),
+    "an e-axle as battery": (lambda: virtual_car(CATALOGUE, CARS[3], battery="nissan/em57-110-e-axle"), InputError, "is a e-axle, not a battery-pack"),
+    "unknown key": (lambda: virtual_car(CATALOGUE, CARS[3], changes={"tset_mass": "1"}), UnknownName, "test_mass"),
+    "zero mass": (lambda: virtual_car(CATALOGUE, CARS[3], changes={"test_mass": "0"}), InputError, "expected a number above 0"),
+    "a word": (lambda: virtual_car(CATALOGUE, CARS[3], changes={"test_mass": "heavy"}), InputError, "expected a number"),
+    "another quantity": (lambda: virtual_car(CATALOGUE, CARS[3], changes={"test_mass": "3 km/h"}), InputError, "does not convert"),
+    "a car of combustion": (lambda: virtual_car(CATALOGUE, "honda/civic-8g"), CannotTell, "no battery-pack is known"),
+    "a negative path": (lambda: virtual_car(CATALOGUE, CARS[3], changes={"road.test_mass_kg": "-5"}), SimulationError, "expected a number above 0, got -5"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_input_is_one_line(name):
+    make, kind, told = WRONG[name]
+    with pytest.raises(kind) as refused:
+        make()
+    assert isinstance(refused.value, RenkeiError)
+    assert told in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_notebook_drives_and_sweeps():
+    driven = renkei.drive(SHIPPED["leaf"], "hwfet", ambient_c=0, changes={"test_mass": 1800}, trace=True)
+    assert len(driven.drive.trace["speed_m_s"]) == 765
+    swept = renkei.sweep(SHIPPED["leaf"], "hwfet", {"test_mass": [1700, 1800], "ambient_c": [25.0, 0.0]})
+    assert swept["wall_wh_per_km"][1] == pytest.approx(driven.as_json()["wall_wh_per_km"], rel=1e-12)
+    assert swept["wall_wh_per_km"][0] < swept["wall_wh_per_km"][1]
