@@ -9,6 +9,8 @@ import pytest
 from open_viss import PATIENCE_S, OpenViss, v3
 from provider_stub import in_time
 
+from renkei.doors.dashboard.events import MOST_READERS
+
 SPEED = "Vehicle.Speed"
 SOON_S = 0.1
 
@@ -49,11 +51,41 @@ def test_connections_that_say_no_more(door, said):
     assert honest_is_served(door)
 
 
+SLOW = {
+    "nothing": b"",
+    "half of the headers": b"GET /Vehicle/Speed HTTP/1.1\r\nHost: ",
+    "half of a second request": b"GET /Vehicle/Speed HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nGET",
+    "half of the body": b"POST /Vehicle/Speed HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 50\r\n\r\n{",
+}
+
+
+@pytest.mark.parametrize("said", SLOW.values(), ids=SLOW)
+def test_a_connection_that_does_not_say_what_it_wants_is_closed(door, said, monkeypatch):
+    monkeypatch.setattr("renkei.doors.http.REQUEST_S", 0.2)
+    monkeypatch.setattr("renkei.doors.viss.door.REQUEST_S", 0.2)
+    watching = door.connect()
+    with dialled(door) as slow:
+        slow.sendall(said)
+        while slow.recv(1 << 16):
+            pass
+    assert watching.ask("get", SPEED)["data"]["path"] == SPEED
+
+
 def test_websockets_that_say_nothing(door):
     idle = [door.connect() for _ in range(100)]
     assert honest_is_served(door)
     for client in idle:
         client.close()
+
+
+def test_pages_without_number(door):
+    with ExitStack() as stack:
+        for _ in range(MOST_READERS):
+            page = stack.enter_context(dialled(door))
+            page.sendall(b"GET /events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert page.recv(12) == b"HTTP/1.1 200"
+        assert door.http("GET", "/events")[0] == 503
+        assert honest_is_served(door)
 
 
 def test_a_path_that_is_too_long(door):

@@ -19,12 +19,15 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from renkei.errors import DoorError
 
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 MOST_MESSAGE_BYTES = 256 * 1024
 """Longest WebSocket message that is taken; a longer one ends its connection."""
+REQUEST_S = 10.0
+"""A client has so long to say what it wants."""
 _STOP_S = 0.5
 
 
@@ -51,7 +54,7 @@ class HttpDoor:
         listener = _listener(self._host, self._port)
         config = uvicorn.Config(
             application(self._sets, self._host),
-            http="h11",
+            http=_Connection,
             ws="websockets-sansio",
             ws_max_size=MOST_MESSAGE_BYTES,
             ws_per_message_deflate=False,
@@ -82,6 +85,26 @@ class HttpDoor:
             # Readers that take nothing any more would hold the port.
             connection.transport.abort()
         await serving
+
+
+class _Connection(H11Protocol):
+    """A connection that is closed when it has asked for nothing in all of REQUEST_S: whoever has it, others need it."""
+
+    _seen: RequestResponseCycle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.loop.call_later(REQUEST_S, self._look)
+
+    def _look(self) -> None:
+        transport = self.transport
+        if transport.is_closing() or transport.get_protocol() is not self:  # or it has become a WebSocket
+            return
+        if self.cycle is self._seen and (self.cycle is None or self.cycle.response_complete):
+            transport.close()
+            return
+        self._seen = self.cycle
+        self.loop.call_later(REQUEST_S, self._look)
 
 
 class _Running(NamedTuple):

@@ -11,8 +11,10 @@ from starlette.types import Receive, Scope, Send
 
 from renkei.broker import Watcher
 from renkei.doors.dashboard.view import View
+from renkei.doors.http import refusal
 
 INTERVAL_S = 0.2
+MOST_READERS = 100
 QUIET_S = 15.0
 """After this long without a change a comment is sent, so that a reader whose network is gone is noticed."""
 _START = {
@@ -41,7 +43,10 @@ class Events:
             wake.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one reader until it leaves or the door closes."""
+        """Serve one reader until it leaves or the door closes; 503 when MOST_READERS are served."""
+        if len(self._wakes) >= MOST_READERS:
+            await refusal(503, f"{MOST_READERS} pages are open")(scope, receive, send)
+            return
         wake = asyncio.Event()
         gone = asyncio.create_task(_left(receive))
         gone.add_done_callback(lambda _: wake.set())

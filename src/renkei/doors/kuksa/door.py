@@ -24,6 +24,8 @@ _OPTIONS = (
     ("grpc.max_metadata_size", METADATA_BYTES),
     ("grpc.absolute_max_metadata_size", METADATA_BYTES),
     ("grpc.max_concurrent_streams", MOST_CALLS),
+    # Who opens a connection says soon that it speaks HTTP/2.
+    ("grpc.server_handshake_timeout_ms", 10_000),
     # A subscriber whose network is gone without a word is noticed within a minute.
     ("grpc.keepalive_time_ms", 40_000),
     ("grpc.keepalive_timeout_ms", 20_000),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from renkei.broker import Broker
+from renkei.doors.http import REQUEST_S
 from renkei.doors.viss import wire
 from renkei.doors.viss.asking import asking_in
 from renkei.doors.viss.car import Car
@@ -102,10 +104,14 @@ def _stated(request: Request) -> dict[str, Any]:
 
 async def _body(request: Request) -> dict[str, Any]:
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > wire.MOST_BYTES:
-            raise bad_request(f"The request is malformed: longer than {wire.MOST_BYTES} bytes")
+    try:
+        async with asyncio.timeout(REQUEST_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > wire.MOST_BYTES:
+                    raise bad_request(f"The request is malformed: longer than {wire.MOST_BYTES} bytes")
+    except TimeoutError:
+        raise Refused(408, "request_timeout", f"the body did not come within {REQUEST_S:g} s") from None
     return wire.read(bytes(body))
 
 
