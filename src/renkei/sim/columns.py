@@ -45,7 +45,8 @@ _CAR = _names(
     map_torque_0 map_torque_step map_speed_step map_volt_0 map_volt_step brake_share brake_max_n fade_to_m_s
     fade_from_m_s cells series capacity_as resistance_factor joints_ohm max_discharge_a max_charge_a cell_min_v
     cell_max_v decay1 kept1 decay2 kept2 tau1_s tau2_s cells_j_per_k case_j_per_k cells_to_case_w_per_k
-    case_to_air_w_per_k coolant_w_per_k coolant_c coolant_from_c air_c start_c start_soc usable_from usable_to
+    case_to_air_w_per_k coolant_w_per_k coolant_c coolant_from_c air_c start_c start_case_c start_v1 start_v2
+    start_soc usable_from usable_to
     """
 )
 CAR = np.dtype([(name, np.float64) for name in _CAR] + [("battery", np.int64), ("map", np.int64)])
@@ -168,6 +169,7 @@ def _battery(row: Any, pack: Any, conditions: Any, step_s: float) -> None:
     row["coolant_c"], row["coolant_from_c"] = cooling.coolant_c, cooling.coolant_from_c
     row["air_c"] = conditions.air_c
     row["start_c"] = conditions.air_c if conditions.start_c is None else conditions.start_c
+    row["start_case_c"] = row["start_c"]
     row["usable_from"], row["usable_to"] = pack.usable_from, pack.usable_to
     row["start_soc"] = pack.usable_from + conditions.soc * (pack.usable_to - pack.usable_from)
 

@@ -183,8 +183,8 @@ def _count(result, limit, step_s, time_s):
 def _drive(car, ocv_v, circuit, loss_w, asked, step_s, until_empty, result, trace):
     """Drive one car through the speeds `asked`; fills `result`, and `trace` as far as it has rows."""
     steps = len(asked) - 1
-    soc, cells_c, case_c = car.start_soc, car.start_c, car.start_c
-    v1 = v2 = 0.0
+    soc, cells_c, case_c = car.start_soc, car.start_c, car.start_case_c
+    v1, v2 = car.start_v1, car.start_v2
     v0 = asked[0]
     kinetic0 = 0.5 * car.inertia_kg * v0 * v0
     look = np.empty(CIRCUIT)
@@ -358,7 +358,7 @@ def _drive(car, ocv_v, circuit, loss_w, asked, step_s, until_empty, result, trac
     result.discharged_j, result.regenerated_j, result.chemical_j = out_j, in_j, chemical * cells
     result.resistance_loss_j, result.polarised_j = lost * cells, polarised * cells
     result.heat_to_air_j, result.heat_to_coolant_j = to_air, to_coolant
-    result.heat_stored_j = car.cells_j_per_k * (cells_c - car.start_c) + car.case_j_per_k * (case_c - car.start_c)
+    result.heat_stored_j = car.cells_j_per_k * (cells_c - car.start_c) + car.case_j_per_k * (case_c - car.start_case_c)
     result.throughput_as, result.square_a2s = through * cells / series, square
     result.lowest_v, result.highest_v = lowest_v * series, highest_v * series
     result.highest_discharge_a, result.highest_charge_a = most_a * cells / series, -least_a * cells / series
