@@ -98,18 +98,13 @@ def verify(content: bytes, pem: bytes | None = None) -> tuple[Evidence, list[str
     return Evidence(sealed["kind"], sealed["body"], sealed["subjects"], sealed["digest"], key), findings
 
 
-def is_of(evidence: Evidence, content: bytes) -> bool:
-    """Whether evidence speaks of a file with that content."""
-    return digest(content) in evidence.subjects.values()
-
-
 def strict_json(content: bytes) -> Any:
     """JSON without the freedoms that let two readers read two things: names twice, NaN, half characters, deep nesting.
 
     Raises EvidenceError.
     """
     if len(content) > MAX_BYTES:
-        raise EvidenceError(f"expected at most {MAX_BYTES >> 20} MiB, got {len(content):,} bytes")
+        raise EvidenceError(f"expected at most {MAX_BYTES >> 20} MiB")
     try:
         text = content.decode("utf-8")
         _judge_depth(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -112,10 +113,10 @@ def verify(
     from renkei import evidence as sealed
 
     try:
-        found, wrong = sealed.verify(_content(evidence), _public_key(key) if key else None)
+        found, wrong = sealed.verify(_content(evidence, sealed.MAX_BYTES), _public_key(key) if key else None)
     except sealed.EvidenceError as e:
         raise sealed.EvidenceError(f"{evidence}: {e}") from e
-    wrong += [f"it does not speak of {file}" for file in log or [] if not sealed.is_of(found, _content(file))]
+    wrong += [f"it does not speak of {file}" for file in log or [] if _digest(file) not in found.subjects.values()]
     if json:
         say.as_json(
             {
@@ -133,7 +134,8 @@ def verify(
         for subject, digest in found.subjects.items():
             say.line(f"  {subject}: {digest}")
         if "verdict" in found.body:
-            say.line(f"  states: {found.body.get('vehicle', found.body.get('subject', ''))}: {found.body['verdict']}")
+            whose = [found.body[key] for key in ("vehicle", "subject", "host") if key in found.body]
+            say.line(f"  states: {' in '.join(map(str, whose))}: {found.body['verdict']}")
     raise typer.Exit(1 if wrong else 0)
 
 
@@ -183,9 +185,19 @@ def _of_file(file: Path, judge: Callable[[bytes], object]) -> bytes:
     return content
 
 
-def _content(file: Path) -> bytes:
+def _content(file: Path, most: int = 1 << 20) -> bytes:
+    """All of a small file, and one byte more of one that is too large."""
     try:
-        return file.read_bytes()
+        with file.open("rb") as content:
+            return content.read(most + 1)
+    except OSError as e:
+        raise InputError(f"{file}: {e.strerror or e}") from e
+
+
+def _digest(file: Path) -> str:
+    try:
+        with file.open("rb") as content:
+            return "sha256:" + hashlib.file_digest(content, "sha256").hexdigest()
     except OSError as e:
         raise InputError(f"{file}: {e.strerror or e}") from e
 

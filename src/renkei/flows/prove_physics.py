@@ -171,6 +171,7 @@ def _line(r: Relation, y: Series, x: Series, known: NDArray[np.bool_], every_s: 
         f"slope {slopes[0]:g} to {slopes[1]:g}, offset {offsets[0]:g} to {offsets[1]:g} {r.unit}, "
         f"correlation at least {least:g}"
     )
+    known = known & (np.abs(x) >= r.number("beyond"))
     a, b = x[known], y[known]
     moved = float(np.ptp(a)) if len(a) else 0.0
     little = _too_little(r, moved, known, every_s)
