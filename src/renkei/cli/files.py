@@ -58,19 +58,35 @@ def _plain(database: Database) -> dict[str, object]:
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A VSS JSON with dbc2vss rows (KUKSA CAN provider).")],
-    dbc: Annotated[Path, typer.Option(metavar="FILE", help="The DBC file that its rows speak of.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="A VSS JSON with dbc2vss rows (KUKSA CAN provider), or a signal set of OBDb."
+        ),
+    ],
     vehicle: Annotated[str, typer.Option(metavar="MAKER/ID", help="The vehicle to make of it.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The private catalogue to write into.")],
+    dbc: Annotated[Path | None, typer.Option(metavar="FILE", help="The DBC file that dbc2vss rows speak of.")] = None,
+    year: Annotated[int | None, typer.Option(help="The model year, where a signal set tells years apart.")] = None,
+    licence: Annotated[
+        str, typer.Option(metavar="NAME", help="The licence of a signal set, to be stated in maker.toml.")
+    ] = "not stated",
     json: say.AsJson = False,
 ) -> None:
-    """Import the mapping file of a KUKSA CAN provider as a map of a private catalogue.
+    """Import the mapping of a KUKSA CAN provider, or a signal set of OBDb, as a map of a private catalogue.
 
     Example: renkei import vss_dbc.json --dbc car.dbc --vehicle acme/one --out my-cars
     """
+    from renkei.errors import InputError
     from renkei.flows.adopt import adopt
+    from renkei.flows.adopt_signalset import adopt_signalset, is_signalset
 
-    result = adopt(file, dbc, vehicle, out)
+    if dbc is None and is_signalset(file):
+        result = adopt_signalset(file, vehicle, out, year=year, licence=licence)
+    elif dbc is not None:
+        result = adopt(file, dbc, vehicle, out)
+    else:
+        raise InputError(f"{file}: is no signal set; for the mapping of a KUKSA CAN provider say its DBC file, --dbc")
     if json:
         say.as_json(result.as_json())
     else:
