@@ -280,6 +280,16 @@ def test_a_provider_that_does_not_read_costs_bounded_memory_and_the_caller_is_to
     assert stub.GetValue(val.GetValueRequest(signal_id=at(SPEED)), timeout=DEADLINE_S)
 
 
+def test_long_texts_that_a_provider_does_not_read_cost_bounded_memory_too(door, provider, text):
+    claims = record_claims(door)
+    provider.provide_actuators(text)
+    fill(door, text, claims.get(timeout=DEADLINE_S))
+    handed = [door.call(door.broker.actuate, "one", [(index(door, text), LONG * 16)])[0] for _ in range(30)]
+    told = [a.why for a in handed]
+    assert told[0] == ""
+    assert told[-1] == "its provider does not read"
+
+
 def test_nothing_is_carried_out_later_than_the_client_waits(door, stub, provider, text):
     """While the provider does not read, an actuation with a deadline waits; when it reads again, that one is gone."""
     claims = record_claims(door)

@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 
 from renkei.claims import Actuation, ActuatorClaim, SignalClaim
+from renkei.datapoint import bulk
 from renkei.doors.kuksa.calls import INVALID, NOT_FOUND, STOPPING, House, StatusError, parse, refusing
 from renkei.doors.kuksa.schema import V2
 from renkei.doors.kuksa.values import signal_of, signal_with_id, source_time_ns, status_of, value_in
@@ -21,6 +22,8 @@ ASK_S = 1.0
 """How long a reader waits for a provider's fresh value before it gets the stored one."""
 OUTBOX = 1000
 """Messages that may wait for a provider that does not read."""
+OUTBOX_BULK = 1_000_000
+"""Values of actuations that may wait so, long texts counted as several."""
 _UNANSWERED = 16
 _FLUSH_S = 0.5
 _ERROR_CODES = {INVALID: V2.ERROR_CODE_INVALID_ARGUMENT, NOT_FOUND: V2.ERROR_CODE_NOT_FOUND}
@@ -85,6 +88,7 @@ class Provider:
         self._signals: SignalClaim | None = None
         self._outbox: deque[bytes | Sequence[Actuation]] = deque()
         self._interest: dict[int, int | None] = {}
+        self._waiting = 0
         self._wake, self._sent = house.event(), asyncio.Event()
         self._begun: dict[int, deque[Actuation]] = {}
         self._asked: dict[int, asyncio.Future[None]] = {}
@@ -246,10 +250,12 @@ class Provider:
         return self._requests
 
     def _carry(self, actuations: Sequence[Actuation]) -> None:
-        if len(self._outbox) >= OUTBOX:
+        size = sum(bulk(a.value) for a in actuations)
+        if len(self._outbox) >= OUTBOX or (self._outbox and self._waiting + size > OUTBOX_BULK):
             for actuation in actuations:
                 actuation.finish("failed", "its provider does not read")
             return
+        self._waiting += size
         self._outbox.append(actuations)
         self._wake.set()
 
@@ -282,6 +288,8 @@ class Provider:
     def _next(self) -> bytes | None:
         while self._outbox:
             waiting = self._outbox.popleft()
+            if not isinstance(waiting, bytes):
+                self._waiting -= sum(bulk(a.value) for a in waiting)
             message = waiting if isinstance(waiting, bytes) else self._begin(waiting)
             if message:
                 return message
