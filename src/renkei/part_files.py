@@ -80,6 +80,7 @@ class TalkTable(File):
 class SlotTable(File):
     kind: PartKind | None = None
     fitted: str | None = None
+    without: list[str] = Field(default_factory=list)
     facts: dict[str, PartFactTable] = Field(default_factory=dict)
     requires: dict[str, LimitTable] = Field(default_factory=dict)
     messages: TalkTable | None = None

@@ -39,13 +39,15 @@ def facts_of(
     return facts
 
 
-def inherited(file: Path, like: Mapping[str, Fact], without: Iterable[str]) -> dict[str, Fact]:
+def inherited(file: Path, like: Mapping[str, Fact], without: Iterable[str], at: str = "") -> dict[str, Fact]:
     """The facts of the thing that this one is like, but for those that do not hold here."""
     mistakes = Mistakes()
     for name in without:
         with mistakes.gathered():
             if name not in like:
-                raise CatalogueError(file, "without", expected="a fact of like", got=name, near=nearest(name, like))
+                raise CatalogueError(
+                    file, f"{at}.without".lstrip("."), expected="a fact of like", got=name, near=nearest(name, like)
+                )
     mistakes.tell()
     return {name: fact for name, fact in like.items() if name not in without}
 
@@ -293,21 +295,17 @@ def _slot(
     kind = table.kind or (like.kind if like else None)
     if kind is None:
         raise CatalogueError(file, f"{at}.kind", expected="the kind of part that goes there", got=None)
-    limits = limits_of(file, f"{at}.requires", table.requires, kind, sources)
+    below = like or Slot(name, kind, None, {}, ())
     return Slot(
         name,
         kind,
-        full_id(maker, table.fitted) if table.fitted else like.fitted if like else None,
-        (dict(like.facts) if like else {}) | facts_of(file, f"{at}.facts", table.facts, "slot", sources),
-        over(like.requires if like else (), limits),
-        talk_of(file, f"{at}.messages", table.messages, sources)
-        if table.messages
-        else like.messages
-        if like
-        else Talk(),
+        full_id(maker, table.fitted) if table.fitted else below.fitted,
+        inherited(file, below.facts, table.without, at) | facts_of(file, f"{at}.facts", table.facts, "slot", sources),
+        over(below.requires, limits_of(file, f"{at}.requires", table.requires, kind, sources)),
+        talk_of(file, f"{at}.messages", table.messages, sources) if table.messages else below.messages,
     )
 
 
-def over(inherited: Iterable[Limit], own: Iterable[Limit]) -> tuple[Limit, ...]:
+def over(below: Iterable[Limit], own: Iterable[Limit]) -> tuple[Limit, ...]:
     """The limits of a thing: its own, and those inherited on other facts."""
-    return tuple({(limit.of, limit.fact): limit for limit in (*inherited, *own)}.values())
+    return tuple({(limit.of, limit.fact): limit for limit in (*below, *own)}.values())
