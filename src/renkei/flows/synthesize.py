@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import heapq
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -80,8 +81,14 @@ def synthesize(plan: Plan, scenario: Scenario) -> Iterator[Frame]:
     A message is sent if the scenario has a value for any of its signals. What it has none for is sent as not available
     where the car has a code for that. Rows that wait for another message are left out.
     """
-    senders = [s for m in (*plan.messages, *plan.answers) if (s := _variants(m, scenario))]
-    return heapq.merge(*(_sent(variants, scenario) for variants in senders), key=lambda frame: frame.t_ns)
+    sent = (_sent(sender, scenario) for sender in senders(plan, scenario.values))
+    return heapq.merge(*sent, key=lambda frame: frame.t_ns)
+
+
+def _sent(sender: Sender, scenario: Scenario) -> Iterator[Frame]:
+    start, end = (round(t * 1e9) for t in (scenario.times_s[0], scenario.times_s[-1]))
+    for n, t_ns in enumerate(range(start + sender.offset_ns, end, sender.cycle_ns)):
+        yield from sender.frames(n, t_ns, partial(scenario.at, t_s=t_ns / 1e9))
 
 
 class _Variant(NamedTuple):
@@ -91,27 +98,44 @@ class _Variant(NamedTuple):
     rows: tuple[PlanRow, ...]
 
 
-def _variants(message: PlanMessage, scenario: Scenario) -> list[_Variant]:
-    """A message whose rows have different conditions is sent in turn for each of them."""
+class Sender(NamedTuple):
+    """A message that a car sends at its cycle; where its rows have different conditions, in turn for each of them."""
+
+    message: PlanMessage
+    variants: tuple[_Variant, ...]
+    paths: Collection[str]
+
+    @property
+    def cycle_ns(self) -> int:
+        return _ASKED_EVERY_NS if self.message.prefix else self.message.cycle_ns or _UNSTATED_CYCLE_NS
+
+    @property
+    def offset_ns(self) -> int:
+        """When it is first due: nodes do not speak all at once."""
+        return self.message.number * 37_000 % self.cycle_ns
+
+    def frames(self, n: int, t_ns: int, at: Callable[[str], Value]) -> list[Frame]:
+        """Its frames for the nth time, with the value that `at` gives for each path."""
+        variant = self.variants[n % len(self.variants)]
+        data = payload(self.message, _values(variant, self.paths, at), base=_blank(self.message), count=n)
+        parts = frames_of(data) if self.message.prefix else [data]
+        return [Frame(t_ns + k * 1_000_000, self.message.bus, self.message.id, part) for k, part in enumerate(parts)]
+
+
+def senders(plan: Plan, paths: Collection[str]) -> list[Sender]:
+    """The messages of a car in which any of these signals is said."""
+    found = (Sender(m, tuple(_variants(m, paths)), paths) for m in (*plan.messages, *plan.answers))
+    return [sender for sender in found if sender.variants]
+
+
+def _variants(message: PlanMessage, paths: Collection[str]) -> list[_Variant]:
     groups: dict[tuple[Test, ...], list[PlanRow]] = {}
     for row in message.rows:
         if all(test.field is not None for test in row.when) and not row.elements and row.array < 0:
             groups.setdefault(row.when, []).append(row)
     common = groups.pop((), [])
     variants = [_Variant(message, (*common, *rows)) for rows in groups.values()] or [_Variant(message, tuple(common))]
-    return [v for v in variants if any(row.signal.path in scenario.values for row in v.rows)]
-
-
-def _sent(variants: list[_Variant], scenario: Scenario) -> Iterator[Frame]:
-    message = variants[0].message
-    cycle = _ASKED_EVERY_NS if message.prefix else message.cycle_ns or _UNSTATED_CYCLE_NS
-    start, end = (round(t * 1e9) for t in (scenario.times_s[0], scenario.times_s[-1]))
-    offset = message.number * 37_000 % cycle  # nodes do not speak all at once
-    for n, t_ns in enumerate(range(start + offset, end, cycle)):
-        variant = variants[n % len(variants)]
-        data = payload(message, _values(variant, scenario, t_ns / 1e9), base=_blank(message), count=n)
-        for k, part in enumerate(frames_of(data) if message.prefix else [data]):
-            yield Frame(t_ns + k * 1_000_000, message.bus, message.id, part)
+    return [v for v in variants if any(row.signal.path in paths for row in v.rows)]
 
 
 def _blank(message: PlanMessage) -> bytes:
@@ -121,11 +145,11 @@ def _blank(message: PlanMessage) -> bytes:
     return message.prefix.ljust(max((*message.lengths, *ends)), b"\0")
 
 
-def _values(variant: _Variant, scenario: Scenario, t_s: float) -> dict[PlanRow, Any]:
+def _values(variant: _Variant, paths: Collection[str], at: Callable[[str], Value]) -> dict[PlanRow, Any]:
     values: dict[PlanRow, Any] = {}
     for row in variant.rows:
-        if row.signal.path in scenario.values:
-            values[row] = scenario.at(row.signal.path, t_s)
+        if row.signal.path in paths:
+            values[row] = at(row.signal.path)
         elif row.invalid:
             values[row] = None
     return {row: v for row, v in values.items() if _carried(row, v)}
