@@ -14,6 +14,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from renkei.app import App
+from renkei.app_files import read_app
 from renkei.errors import CatalogueError, Mistakes, UnknownName, nearest
 from renkei.facts import Fact
 from renkei.maker_files import MakerFile, MapFile, read_file
@@ -101,6 +103,18 @@ class Catalogue:
         if standard not in self.standards:
             raise UnknownName("standard", standard, self.standards, "('renkei list standards' shows all)")
         return self._once("standard", standard, lambda: self._read_standard(standard))  # type: ignore[no-any-return]
+
+    @cached_property
+    def apps(self) -> tuple[str, ...]:
+        """Ids of all apps, sorted."""
+        return tuple(sorted({f.stem for folder in self.folders for f in (folder / "apps").glob("*.toml")}))
+
+    def app(self, app: str) -> App:
+        """The app with that id; raises UnknownName."""
+        if app not in self.apps:
+            raise UnknownName("app", app, self.apps, "('renkei list apps' shows all)")
+        file = next(f for d in reversed(self.folders) if (f := d / "apps" / f"{app}.toml").is_file())
+        return self._once("app", app, lambda: read_app(file))  # type: ignore[no-any-return]
 
     @cached_property
     def assumptions(self) -> Mapping[str, Assumption]:

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from renkei.cli import ask, bench, catalogue, check, decode, demo, drive, files, parts, prove, say, up, vss
+from renkei.cli import apps, ask, bench, catalogue, check, decode, demo, drive, files, fit, parts, prove, say, up, vss
 from renkei.errors import OutputError, RenkeiError
 
 
@@ -45,7 +45,7 @@ app = typer.Typer(
 )
 
 
-for family in (decode, up, ask, catalogue, check, prove, vss, parts, files, bench, drive, demo):
+for family in (decode, up, ask, catalogue, check, prove, vss, parts, apps, fit, files, bench, drive, demo):
     family.add_to(app)
 
 

@@ -1,0 +1,1 @@
+"""Whether a thing of one maker works in a car of another: one small function a rule, over nouns, reading nothing."""

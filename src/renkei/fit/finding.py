@@ -1,0 +1,79 @@
+"""What a rule found, and what all findings say together. Never a score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, NamedTuple
+
+Level = Literal["ok", "degrade", "unknown", "break"]
+"""break: a function of the host is lost or unsafe. unknown: a fact is missing. degrade: it works with less."""
+
+LEVELS: tuple[Level, ...] = ("ok", "degrade", "unknown", "break")
+"""From light to heavy."""
+
+
+class Ground(NamedTuple):
+    """A fact that a finding rests on, in words with its unit, and where it comes from."""
+
+    value: str
+    source: tuple[str, ...] = ()
+    confidence: str | None = None
+
+
+class Finding(NamedTuple):
+    """What `rule` found of one thing, `about`: the path of a signal, the key of a fact, a message of a bus.
+
+    `required` and `provided` are in `unit`; None where there is no such thing or it is not known. `mends`: ids of the
+    aids of the catalogue that would mend it.
+    """
+
+    rule: str
+    level: Level
+    about: str
+    required: Any
+    provided: Any
+    unit: str | None
+    message: str
+    facts: tuple[Ground, ...] = ()
+    mends: tuple[str, ...] = ()
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON has it."""
+        facts = [{"value": g.value, "source": list(g.source), "confidence": g.confidence} for g in self.facts]
+        return self._asdict() | {"facts": facts, "mends": list(self.mends)}
+
+
+class Verdict(NamedTuple):
+    """What the findings say of `subject` in or on `host`; `layout`: how a module is laid out there, else None."""
+
+    subject: str
+    host: str
+    findings: tuple[Finding, ...]
+    layout: Mapping[str, Any] | None = None
+
+    @property
+    def level(self) -> Level:
+        """That of the heaviest finding; unknown where nothing was judged, for nothing is no proof."""
+        return heaviest(f.level for f in self.findings) if self.findings else "unknown"
+
+    @property
+    def first_limit(self) -> Finding | None:
+        """The first of the heaviest findings; None where all is ok."""
+        level = self.level
+        return next((f for f in self.findings if f.level == level != "ok"), None)
+
+    def plain(self) -> dict[str, Any]:
+        """As `renkei fit --json` prints it."""
+        first = self.first_limit
+        return {
+            "subject": self.subject,
+            "host": self.host,
+            "verdict": self.level,
+            "first_limit": first.rule if first else None,
+            "layout": dict(self.layout) if self.layout is not None else None,
+            "findings": [f.plain() for f in self.findings],
+        }
+
+
+def heaviest(levels: Iterable[Level]) -> Level:
+    return max(levels, key=LEVELS.index)
