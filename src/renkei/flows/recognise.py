@@ -125,8 +125,19 @@ def must_be(car: Car | None, log: Log, beginning: Beginning, buses: Buses) -> No
     all_of_it = whole(open_log(log.path).blocks())
     buses.check(log.path, all_of_it.channels)
     if car and (error := judged(car, log.path, all_of_it, buses.given)):
-        raise error
+        raise _misnamed(car, log.path, all_of_it, buses.given) or error
     buses.look(all_of_it)
+
+
+def _misnamed(car: Car, log: Path, gist: Gist, given: Mapping[str, str]) -> LogError | None:
+    """The error for a recording of the car of which the user named the buses wrongly, if it is one."""
+    plan = car.plan_of(car.vehicle)
+    if not given or not likeness(gist, plan).is_enough:
+        return None
+    found = Buses(plan, {})
+    found.look(gist)
+    named, shown = (", ".join(f"{bus} on {at}" for bus, at in x.items()) for x in (given, found.channels))
+    return LogError(f"{log}: with {named} almost nothing in it is from {car.vehicle}; its messages show {shown}")
 
 
 def judged(car: Car, log: Path, gist: Gist, given: Mapping[str, str]) -> LogError | None:
