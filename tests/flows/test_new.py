@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+import renkei
+from renkei.can.dbc import load
 from renkei.catalogue import Catalogue
 from renkei.errors import InputError, OutputError, UnknownName
 from renkei.facts import keys_of
 from renkei.flows.bpx_cell import import_cell
 from renkei.flows.check import check
-from renkei.flows.new import KINDS, begin
+from renkei.flows.new import KINDS, Node, begin
 
 CELL = Path(__file__).parents[1] / "fixtures/bpx/synthetic-cell.json"
 EMPTY = Catalogue()
@@ -107,6 +109,36 @@ def test_a_second_cell_keeps_the_sources_of_its_maker(tmp_path):
     assert {"bpx-one", "bpx-two", *EMPTY.maker("nissan").sources} == set(sources)
     with pytest.raises(InputError):
         import_cell(CELL, "nissan/two", tmp_path, "CC0-1.0", Catalogue([tmp_path]))
+
+
+def test_messages_from_a_dbc_file(tmp_path):
+    dbc = Path(renkei.__file__).parent / "data/makers/nissan/can/ev-can.dbc"
+    begin("battery", "acme/one", tmp_path, EMPTY, Node(dbc, "PACK", "ev-can"))
+    catalogue = Catalogue([tmp_path])
+    assert check(catalogue, only_private=True).faults == ()
+    found = {m.id: m.cycle_ms for m in catalogue.part("acme/one").messages.provides}
+    assert found == {m.id: m.cycle_ms for m in load(dbc).messages.values() if m.name.startswith("PACK_")}
+
+
+TALK = """
+BU_: CAR PACK
+BO_ 256 STATE: 8 PACK
+ SG_ A : 7|8@0+ (1,0) [0|0] "" CAR
+BO_ 2566844926 WIDE: 8 CAR
+ SG_ B : 7|8@0+ (1,0) [0|0] "V" OTHER,PACK
+BO_ 258 ELSE: 8 CAR
+ SG_ C : 7|8@0+ (1,0) [0|0] "" OTHER
+"""
+
+
+def test_a_node_sends_and_waits(tmp_path):
+    (tmp_path / "car.dbc").write_text(TALK)
+    begin("battery", "acme/one", tmp_path / "out", EMPTY, Node(tmp_path / "car.dbc", "PACK", "can"))
+    talk = Catalogue([tmp_path / "out"]).part("acme/one").messages
+    assert [m.id for m in talk.provides] == [256]
+    assert [m.id for m in talk.requires] == [2566844926]
+    with pytest.raises(UnknownName, match=r"unknown node 'PAKC'; did you mean 'PACK'\?"):
+        begin("battery", "acme/two", tmp_path / "out", EMPTY, Node(tmp_path / "car.dbc", "PAKC", "can"))
 
 
 BROKEN = {

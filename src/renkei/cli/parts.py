@@ -117,6 +117,9 @@ def new(
         Path | None, typer.Option(metavar="FILE", help="Take a battery cell from a BPX file instead.")
     ] = None,
     licence: Annotated[str, typer.Option(metavar="TEXT", help="Licence of the BPX file.")] = "not stated",
+    dbc: Annotated[Path | None, typer.Option(metavar="FILE", help="Take the part's messages from a DBC file.")] = None,
+    node: Annotated[str | None, typer.Option(metavar="NAME", help="The part's node in that file.")] = None,
+    bus: Annotated[str, typer.Option(metavar="NAME", help="The role of that bus in the car.")] = "can",
 ) -> None:
     """Write a file to fill in: a battery module, e-axle, vehicle, app or maker, with every fact as a comment.
 
@@ -126,12 +129,17 @@ def new(
     """
     from renkei.catalogue import Catalogue
     from renkei.flows.bpx_cell import import_cell
-    from renkei.flows.new import begin
+    from renkei.flows.new import Node, begin
 
     catalogue = Catalogue([out] if (out / "makers").is_dir() else [])
     if bpx is not None and kind != "battery-cell":
         raise InputError(f"--bpx gives a battery-cell, not {kind}")
-    found = import_cell(bpx, id_, out, licence, catalogue) if bpx else begin(kind, id_, out, catalogue)
+    if (dbc is None) != (node is None):
+        raise InputError("--dbc and --node go together: the file, and the part's node in it")
+    if dbc is not None and kind in ("vehicle", "app", "maker"):
+        raise InputError(f"--dbc gives messages of a part, not of a {kind}")
+    own = Node(dbc, node, bus) if dbc and node else None
+    found = import_cell(bpx, id_, out, licence, catalogue) if bpx else begin(kind, id_, out, catalogue, own)
     for file in found:
         say.line(f"written: {file}")
 

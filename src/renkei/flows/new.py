@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from renkei.catalogue import Catalogue
 from renkei.errors import InputError, OutputError, UnknownName
 from renkei.facts import GROUPS, PART_KINDS, FactKey, keys_of
+from renkei.flows.dbc_talk import talk_tables
 
 KINDS = ("battery", *PART_KINDS, "vehicle", "app", "maker")
 """What can be begun; `battery` is a battery module."""
@@ -16,10 +18,19 @@ KINDS = ("battery", *PART_KINDS, "vehicle", "app", "maker")
 _NAME = re.compile(r"[a-z0-9][\w.-]*", re.ASCII | re.IGNORECASE)
 
 
-def begin(kind: str, id_: str, folder: Path, catalogue: Catalogue) -> list[Path]:
+class Node(NamedTuple):
+    """A node of a bus in a DBC file, whose messages a new part takes over."""
+
+    dbc: Path
+    name: str
+    bus: str
+
+
+def begin(kind: str, id_: str, folder: Path, catalogue: Catalogue, node: Node | None = None) -> list[Path]:
     """The files written below `folder`: `makers/MAKER/...`, with a maker.toml where the maker is not known yet.
 
-    Raises UnknownName for another kind, InputError for an id that is none, OutputError where a file is there already.
+    `node`: whose messages a part sends and waits for. Raises UnknownName for another kind or node, InputError for an
+    id that is none, OutputError where a file is there already.
     """
     if kind not in KINDS:
         raise UnknownName("kind", kind, KINDS, f"(one of {', '.join(KINDS)})")
@@ -35,7 +46,8 @@ def begin(kind: str, id_: str, folder: Path, catalogue: Catalogue) -> list[Path]
     if kind == "vehicle":
         files[home / "vehicles" / f"{name}.toml"] = _vehicle(name, source)
     elif kind != "maker":
-        files[home / "parts" / f"{name}.toml"] = _part(kind, name, source)
+        talk = talk_tables(node.dbc, node.name, node.bus, source) if node else ""
+        files[home / "parts" / f"{name}.toml"] = _part(kind, name, source, talk)
     return write_all(files)
 
 
@@ -76,7 +88,7 @@ licence = "facts only"
 '''
 
 
-def _part(kind: str, name: str, source: str) -> str:
+def _part(kind: str, name: str, source: str, talk: str) -> str:
     lines = [
         f'name = "{name}"',
         f'kind = "{kind}"',
@@ -99,10 +111,11 @@ def _part(kind: str, name: str, source: str) -> str:
         *_remark(
             "Messages that it sends and waits for: BUS.IDENTIFIER, or BUS.MESSAGE with map = a map of this maker."
         ),
-        "# [messages.provides]",
-        f'# "ev-can.0x1DB" = {{ cycle_ms = 10, checksum = "crc8-0x85", source = ["{source}"] }}',
-        "# [messages.requires]",
-        f'# "ev-can.0x1D4" = {{ cycle_ms = 10, timeout_ms = 100, lost = "what then fails", source = ["{source}"] }}',
+        talk
+        or f"""# [messages.provides]
+# "ev-can.0x1DB" = {{ cycle_ms = 10, checksum = "crc8-0x85", source = ["{source}"] }}
+# [messages.requires]
+# "ev-can.0x1D4" = {{ cycle_ms = 10, timeout_ms = 100, lost = "what then fails", source = ["{source}"] }}""",
     ]
     return "\n".join(lines) + "\n"
 
@@ -143,6 +156,9 @@ def _vehicle(name: str, source: str) -> str:
 
 def _app(name: str) -> str:
     return f'''name = "{name}"
+about = "What it does, in one sentence."
+priority = 0                     # 0 to 9: who goes first where two apps set the same signal
+
 # The signals without which it does nothing, those that it would use, and those that it sets.
 
 [requires]
