@@ -18,8 +18,8 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).parent))
 
 import bench_door
-import bench_sim
 import bench_kuksa
+import bench_sim
 import peers
 
 from renkei.catalogue import Catalogue
