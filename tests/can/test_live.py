@@ -73,6 +73,20 @@ def test_frames_come_with_bus_identifier_and_time_of_receipt(channel, events, re
     assert all(before - 1_000_000 <= e.t_ns <= time.time_ns() for e in got)
 
 
+def test_options_go_to_the_interface_as_they_are(channel, events, readers):
+    reader = readers(line(channel, options=(("receive_own_messages", True),)))
+    reader.open()
+    reader.start()
+    reader.send(0x123, b"ab")
+    assert events.get(timeout=PATIENCE_S)[:3] == ("can", 0x123, b"ab")
+
+
+def test_an_option_that_the_interface_refuses_is_told_in_one_line(channel, readers):
+    reader = readers(line(channel, options=(("channel", "other"),)))
+    with pytest.raises(InputError, match=r"^virtual:.*: cannot be opened: [^\n]*channel[^\n]*$"):
+        reader.open()
+
+
 def test_only_what_is_of_interest_comes(channel, events, readers):
     reader = readers(line(channel, ids=(0x124, 0x123 | EXTENDED)))
     reader.open()

@@ -81,6 +81,13 @@ SOURCES = {
     ),
     "can:slcan:/dev/ttyACM0@115200": ((Line("", "slcan", "/dev/ttyACM0@115200"),), False),
     "can:udp_multicast:ff15::1": ((Line("", "udp_multicast", "ff15::1"),), False),
+    "can:slcan:/dev/ttyACM0@115200:bitrate=250000:fd=true": (
+        (Line("", "slcan", "/dev/ttyACM0@115200", options=(("bitrate", 250000), ("fd", True))),), False,
+    ),
+    "can:udp_multicast:ff15::1:hop_limit=2,ev-can@virtual:a:rate=1.5:app_name=me": (
+        (Line("", "udp_multicast", "ff15::1", options=(("hop_limit", 2),)),
+         Line("ev-can", "virtual", "a", options=(("rate", 1.5), ("app_name", "me")))), False,
+    ),
 }  # fmt: skip
 
 
@@ -109,6 +116,8 @@ def test_buses_are_those_of_the_car():
         lines_of(live_source("can:ev-can@virtual:a,ev-can@virtual:b"), map_, plan)
     (line,) = lines_of(live_source("can:ev-can@virtual:a"), map_, plan)
     assert (line.bus, line.bitrate, line.fd) == ("ev-can", 500000, False)
+    (line,) = lines_of(live_source("can:ev-can@virtual:a:fd=true"), map_, plan)
+    assert line.options == (("fd", True),)
     assert set(line.ids) == {m.id for m in (*plan.messages, *plan.answers) if m.bus == "ev-can"}
 
 
@@ -227,6 +236,9 @@ def test_answers_are_asked_for_at_the_pace_of_the_map(cars, ecu, channel, plan):
     asked = car.live.asked["f-can"]
     assert (asked.timeouts, asked.refused) == (0, 0)
     assert asked.answers >= 4
+    car.live.stop()
+    told = f"f-can (virtual:{channel}): {asked.requests} questions on diagnostics: {asked.answers} answered, "
+    assert car.told.get(timeout=PATIENCE_S) == told + "0 refused, 0 without an answer in time"
 
 
 def test_who_does_not_answer_is_counted_and_the_rest_goes_on(cars, tester, channel, plan):

@@ -1,4 +1,4 @@
-"""Checksums of CAN messages: a table of algorithms by name. The compiled twins of these functions are in columns.py.
+"""Checksums of CAN messages: a table of algorithms by name. The compiled twins of these functions are in kernels.py.
 
 An algorithm covers the bytes of the message as the DBC gives its length; the result stands in the last byte, or in
 its low nibble.

@@ -121,8 +121,8 @@ def _serves(row: PlanRow, raw: int, value: Any, nearest: Any) -> bool:
     if none or value is None:
         return value is None and (none or (row.table is not None and row.table.get(raw, row.other) is None))
     if row.table is not None:
-        return row.table.get(raw, row.other) == value
-    return bool(raw) == bool(value) if row.signal.scalar == "boolean" else raw == nearest
+        return bool(row.table.get(raw, row.other) == value)
+    return bool(raw) == bool(value) if row.signal.scalar == "boolean" else bool(raw == nearest)
 
 
 def _parts(row: PlanRow, value: float, raw: Any) -> tuple[Any, int]:

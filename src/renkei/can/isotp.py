@@ -4,6 +4,8 @@ from __future__ import annotations
 
 LONGEST = 4095
 """Bytes that a first frame with a 12-bit length can announce; longer answers do not occur on these cars."""
+_FRAME = 8
+"""Bytes of a frame of CAN; diagnostics over CAN FD is not spoken here."""
 
 
 class Reassembly:
@@ -65,15 +67,13 @@ class Reassembly:
             self._length = 0
 
 
-def frames_of(payload: bytes, size: int = 8) -> list[bytes]:
-    """The frames, `size` bytes each, in which a sender would send `payload` of up to 4,095 bytes."""
+def frames_of(payload: bytes) -> list[bytes]:
+    """The frames, eight bytes each, in which a sender would send `payload` of up to 4,095 bytes."""
     if not 0 < len(payload) <= LONGEST:
         raise ValueError(f"1 to {LONGEST} bytes, got {len(payload)}")
-    if len(payload) < size:
-        return [(bytes([len(payload)]) + payload).ljust(size, b"\0")]
-    frames = [bytes([0x10 | len(payload) >> 8, len(payload) & 0xFF]) + payload[: size - 2]]
-    rest = payload[size - 2 :]
-    step = size - 1
-    for n, at in enumerate(range(0, len(rest), step), start=1):
-        frames.append((bytes([0x20 | n & 15]) + rest[at : at + step]).ljust(size, b"\0"))
+    if len(payload) < _FRAME:
+        return [(bytes([len(payload)]) + payload).ljust(_FRAME, b"\0")]
+    frames = [bytes([0x10 | len(payload) >> 8, len(payload) & 0xFF]) + payload[: _FRAME - 2]]
+    for n, at in enumerate(range(_FRAME - 2, len(payload), _FRAME - 1), start=1):
+        frames.append((bytes([0x20 | n & 15]) + payload[at : at + _FRAME - 1]).ljust(_FRAME, b"\0"))
     return frames

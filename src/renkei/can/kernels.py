@@ -1,7 +1,8 @@
 """The compiled loops of the columnar engine. Their tables are described in columns.py, which alone calls them.
 
 What is called for every frame is written out or takes plain numbers: numba counts references to every array that is
-passed, and that would cost more than the work.
+passed, and that would cost more than the work. All stand in this one file: numba keeps what it compiled until the
+file of the function changes, and would not notice a change in another one.
 """
 
 import numpy as np

@@ -25,7 +25,10 @@ _CREDIBLE_NS = 10_000_000_000
 
 
 class Line(NamedTuple):
-    """A bus of the car and where python-can finds it; `bitrate` in bit/s where the map knows it."""
+    """A bus of the car and where python-can finds it; `bitrate` in bit/s where the map knows it.
+
+    `options` go to python-can as they are, and before what the map knows.
+    """
 
     bus: str
     interface: str
@@ -34,6 +37,7 @@ class Line(NamedTuple):
     fd: bool = False
     ids: tuple[int, ...] = ()
     """Identifiers that are of interest, EXTENDED set for 29 bits; none given: all."""
+    options: tuple[tuple[str, bool | int | float | str], ...] = ()
 
     def __str__(self) -> str:
         return f"{self.bus} ({self.interface}:{self.channel})"
@@ -179,6 +183,7 @@ def _opened(line: Line) -> Any:
     options: dict[str, Any] = {"bitrate": line.bitrate} if line.bitrate else {}
     if line.fd:
         options["fd"] = True
+    options |= line.options
     return can.Bus(
         interface=line.interface, channel=line.channel, ignore_config=True, can_filters=_filters(line.ids), **options
     )

@@ -37,6 +37,10 @@ class Asked:
     refused: int = 0
     timeouts: int = 0
 
+    def __str__(self) -> str:
+        unanswered = f"{self.refused} refused, {self.timeouts} without an answer in time"
+        return f"{self.requests} questions on diagnostics: {self.answers} answered, {unanswered}"
+
 
 class Poller:
     """Asks one bus for those of its answers that the map wants to be asked for. Times are seconds of a steady clock."""

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -30,7 +31,7 @@ from renkei.samples import STALE
 from renkei.vehicle import Map
 
 PREFIX = "can:"
-SYNTAX = "can:[BUS@]INTERFACE:CHANNEL[,...][,listen]"
+SYNTAX = "can:[BUS@]INTERFACE:CHANNEL[:OPTION=VALUE...][,...][,listen]"
 _LOOK_S = 0.05
 """How often a silent car is looked after: what is stale, what is to be asked."""
 _MOST_WAITING = 1 << 14
@@ -54,13 +55,24 @@ def live_source(text: str) -> LiveSource:
     listen_only = parts[-1] == "listen"
     lines = []
     for part in parts[: len(parts) - listen_only]:
-        found = re.fullmatch(r"(?:([^@:]+)@)?([^@:]+):(.+)", part)
+        found = re.fullmatch(r"(?:([^@:]+)@)?([^@:]+):(.+?)((?::[a-z_]+=[^:]+)*)", part)
         if not found:
             raise InputError(f"--vehicle: expected {SYNTAX}, got '{text}'")
-        lines.append(Line(found[1] or "", found[2], found[3]))
+        options = tuple((key, _option(value)) for key, value in re.findall(r":([a-z_]+)=([^:]+)", found[4]))
+        lines.append(Line(found[1] or "", found[2], found[3], options=options))
     if not lines:
         raise InputError(f"--vehicle: expected {SYNTAX}, got '{text}'")
     return LiveSource(tuple(lines), listen_only)
+
+
+def _option(text: str) -> bool | int | float | str:
+    """An option of python-can in the type that it has as Python."""
+    if text in ("true", "false"):
+        return text == "true"
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    return text
 
 
 def lines_of(source: LiveSource, map_: Map, plan: Plan) -> tuple[Line, ...]:
@@ -105,7 +117,8 @@ class Order(NamedTuple):
 class LiveCar:
     """A car on its buses. Values come out in batches, `publish`ed every TICK_S, at the time their frame was received.
 
-    `tell` hears, in a line each, that a bus is lost and that it is back. `alone`: messages that may be sent unheard.
+    `tell` hears, in a line each, that a bus is lost and that it is back, and at the end what became of the questions on
+    diagnostics. `alone`: messages that may be sent unheard.
     """
 
     def __init__(
@@ -158,11 +171,15 @@ class LiveCar:
             reader.start()
 
     def stop(self) -> None:
+        stopped = self._stop.is_set()
         self._stop.set()
         for reader in self._readers.values():
             reader.stop()
         if self._thread.ident is not None:
             self._thread.join()
+            for bus, asked in self.asked.items():
+                if asked.requests and not stopped:
+                    self._tell(f"{self._readers[bus].line}: {asked}")
 
     def send(self, path: str, value: Any) -> None:
         """Set an actuator and wait until its frame is on the bus. Raises InputError for what keeps it from that."""
