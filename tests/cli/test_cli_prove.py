@@ -45,6 +45,7 @@ def test_a_refuted_map_exits_1_and_one_that_cannot_be_judged_3(tmp_path: Path) -
     refuted = renkei("prove", "nissan/leaf-ze1-40", DEMO_LOG)
     assert refuted.returncode == 1
     assert "refutes  checksum" in refuted.stdout
+    assert refuted.stderr.startswith("renkei: hardly anything in it is from nissan/leaf-ze1-40")
     (tmp_path / "few.log").write_text("(1.000000) can0 1DB#0000000000000000\n")
     unknown = renkei("prove", "nissan/leaf-ze1-40", tmp_path / "few.log")
     assert unknown.returncode == 3

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from drives import BATTERY, MOTOR, WHEELS, write_drive
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import renkei
 from renkei import evidence
@@ -130,6 +133,26 @@ def test_a_counter_that_stands_still_is_refuted(drive: Callable[[str], Path]) ->
     _, [trial] = try_on(drive(ZE1), [(car, plan_of(replace(car.map, messages=rules)))], {})
     levels = {c.check: c.level for c in trial.checks()}
     assert levels["counter ev-can.PACK_STATUS"] == "refutes"
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_whatever_comes_is_judged(data: st.DataObject) -> None:
+    """Frames of the car with any content, length and time, some of them many times over."""
+    plan = plan_of(Catalogue().vehicle(ZE1).map)
+    ids = st.sampled_from([*(m.id for m in plan.messages), *(a.id for a in plan.answers), 0x7FF])
+    frame = st.tuples(ids, st.binary(max_size=8), st.sampled_from([0.0, 0.01, 0.5, 30.0, 1e6]), st.integers(1, 60))
+    with tempfile.TemporaryDirectory() as folder:
+        log, t = Path(folder) / "any.log", 1e9
+        with log.open("w") as out:
+            for id_, content, step_s, times in data.draw(st.lists(frame, min_size=1, max_size=40)):
+                for _ in range(times):
+                    t += step_s
+                    out.write(f"({t:.6f}) can0 {id_:03X}#{content.hex().upper()}\n")
+        proof = prove([log], ZE1, Catalogue())
+    assert proof.verdict in ("supports", "refutes", "unknown")
+    assert all(" nan" not in f" {c.measured}" for c in proof.checks)
+    assert evidence.verify(proof.sealed())[1] == []
 
 
 def test_a_short_recording_holds_too_little(drive: Callable[[str], Path], tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from renkei.errors import InputError, OutputError
 if TYPE_CHECKING:
     from renkei.flows.prove import Proof
 
+TimeUnit = Annotated[str | None, typer.Option(metavar="UNIT", help="Unit of bare times in the log: s, ms, us or ns.")]
+
 _EXIT = {"supports": 0, "refutes": 1, "unknown": 3}
 
 
@@ -36,6 +38,7 @@ def prove(
         list[str] | None,
         typer.Option(metavar="NAME=CHANNEL", help="The log's channel of a bus; found out where not given."),
     ] = None,
+    time_unit: TimeUnit = None,
     every: Annotated[bool, typer.Option("--all", help="Show every check, also those that weigh nothing.")] = False,
     data: say.Data = None,
     vss: say.Vss = None,
@@ -54,22 +57,24 @@ def prove(
 
     with say.progress("proving") as bar:
         chosen = vocabulary.load(vss) if vss else None
-        proof = judge(logs, vehicle, Catalogue(data or []), chosen, _pairs(bus or []), bar)
+        proof = judge(logs, vehicle, Catalogue(data or []), chosen, _pairs(bus or []), time_unit, bar)
     if out:
         _write(out, proof.sealed(key))
     if json:
-        say.as_json(proof.as_json() | {"out": str(out) if out else None})
+        say.as_json(proof.as_json() | {"logs": [str(log) for log in logs], "out": str(out) if out else None})
     else:
         _tell(proof, out, every)
+    hint = "'renkei identify LOG' tells which car it may be of"
     if proof.verdict == "unknown":
-        say.note(
-            f"too little of {vehicle} is in it to judge its map; 'renkei identify LOG' tells which car it may be of"
-        )
+        say.note(f"too little of {vehicle} is in it to judge its map; {hint}")
+    elif not proof.is_covered:
+        say.note(f"hardly anything in it is from {vehicle}; {hint}")
     raise typer.Exit(_EXIT[proof.verdict])
 
 
 def identify(
     log: Annotated[Path, typer.Argument(metavar="LOG", help="A CAN recording, in any dialect, also gzipped.")],
+    time_unit: TimeUnit = None,
     data: say.Data = None,
     vss: say.Vss = None,
     json: say.AsJson = False,
@@ -83,7 +88,7 @@ def identify(
     from renkei.flows.identify import identify as ranked
 
     with say.progress("identifying") as bar:
-        found = ranked(log, Catalogue(data or []), vocabulary.load(vss) if vss else None, bar)
+        found = ranked(log, Catalogue(data or []), vocabulary.load(vss) if vss else None, time_unit, bar)
     if json:
         say.as_json([candidate.as_json() for candidate in found])
     else:

@@ -88,6 +88,7 @@ def identify(
     path: str | Path,
     catalogue: Catalogue,
     vocabulary: Vocabulary | None = None,
+    time_unit: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Candidate]:
     """All cars of the catalogue of which anything is in the recording, the best first; perhaps none.
@@ -96,7 +97,7 @@ def identify(
     """
     cars = [catalogue.vehicle(v) for v in catalogue.vehicles]
     plans = [(car, plan_of(car.map, vocabulary)) for car in cars if car.known_map]
-    recording, trials = try_on(path, plans, {}, progress)
+    recording, trials = try_on(path, plans, {}, time_unit, progress)
     found = [_candidate(trial, recording.frames) for trial in trials]
     most = max((c.explained for c in found), default=0.0)
     most_of_sound = max((c.explained for c in found if c.verdict != "refutes"), default=0.0)

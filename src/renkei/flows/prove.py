@@ -68,6 +68,11 @@ class Proof:
     checks: tuple[Check, ...]
 
     @property
+    def is_covered(self) -> bool:
+        """Whether a bus of the car is there at all."""
+        return is_covered(self.checks)
+
+    @property
     def verdict(self) -> Level:
         return verdict(self.checks)
 
@@ -97,9 +102,13 @@ def verdict(checks: Sequence[Check]) -> Level:
     """What checks say together."""
     if any(c.level == "refutes" for c in checks):
         return "refutes"
-    supporting = [c for c in checks if c.level == "supports"]
-    covered = any(c.check.startswith(prove_bus.COVERAGE) for c in supporting)
-    return "supports" if covered and any(c.strong for c in supporting) else "unknown"
+    supported = is_covered(checks) and any(c.level == "supports" and c.strong for c in checks)
+    return "supports" if supported else "unknown"
+
+
+def is_covered(checks: Sequence[Check]) -> bool:
+    """Whether a bus of the car is in the recording."""
+    return any(c.level == "supports" and c.check.startswith(prove_bus.COVERAGE) for c in checks)
 
 
 def prove(
@@ -108,6 +117,7 @@ def prove(
     catalogue: Catalogue,
     vocabulary: Vocabulary | None = None,
     buses: Mapping[str, str] | None = None,
+    time_unit: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Proof:
     """What recordings say of the map of a vehicle.
@@ -121,7 +131,7 @@ def prove(
     recordings: list[Recording] = []
     checks: list[list[Check]] = []
     for path in paths:
-        recording, trials = try_on(path, [(car, plan)], buses or {}, progress)
+        recording, trials = try_on(path, [(car, plan)], buses or {}, time_unit, progress)
         recordings.append(recording)
         checks.append(list(trials[0].checks()))
     chosen = vocabulary or builtin()
@@ -132,11 +142,12 @@ def try_on(
     path: str | Path,
     cars: Iterable[tuple[Vehicle, Plan]],
     given: Mapping[str, str],
+    time_unit: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Recording, list[Trial]]:
     """One reading of a log, tried on the maps of several cars."""
     with ThreadPoolExecutor(1) as pool:
-        log = open_log(path)
+        log = open_log(path, time_unit=time_unit)
         content = pool.submit(_digest, Path(path))
         beginning = Beginning(log.blocks())
         trials = [Trial(car, plan, Buses(plan, given)) for car, plan in cars]
