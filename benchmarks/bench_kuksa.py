@@ -133,7 +133,7 @@ async def _provide(port: int, load: Load, sent: Any, taken: Any, stop: Any) -> N
             if load.rate:
                 await _until(start + n / load.rate)
             while not load.rate and n - taken.value > IN_FLIGHT and not stop.value:
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.0002)
             if stop.value:
                 break
             sent[n] = time.monotonic_ns()
@@ -143,12 +143,8 @@ async def _provide(port: int, load: Load, sent: Any, taken: Any, stop: Any) -> N
 
 
 async def _until(moment_s: float) -> None:
-    """Sleep short of the moment, then turn: sleeping alone is late by more than what is measured."""
-    left = moment_s - time.monotonic()
-    if left > 0.0015:
-        await asyncio.sleep(left - 0.0015)
-    while time.monotonic() < moment_s:
-        await asyncio.sleep(0)
+    while (left := moment_s - time.monotonic()) > 0:
+        await asyncio.sleep(left)
 
 
 async def _listen(call: Any) -> None:

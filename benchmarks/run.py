@@ -130,14 +130,15 @@ def kuksa(_folder: Path) -> list[Figure]:
     """101 signals from provider to subscriber as kuksa-perf does it; against a KUKSA databroker where one is named."""
     measured = bench_kuksa.run()
     ours, theirs = measured["renkei"], measured.get("databroker")
+    against = ", against the KUKSA databroker" if theirs else ""
 
     def more(what: str, key: str, unit: str, aim: str) -> Figure:
         peer = theirs and theirs[key]
-        return Figure(what, ours[key], unit, peer, ours[key] / peer if peer else None, aim)
+        return Figure(what + against, ours[key], unit, peer, ours[key] / peer if peer else None, aim)
 
     def less(what: str, key: str, aim: str) -> Figure:
         peer = theirs and theirs[key]
-        return Figure(what, ours[key], "ms", peer, peer / ours[key] if peer else None, aim)
+        return Figure(what + against, ours[key], "ms", peer, peer / ours[key] if peer else None, aim)
 
     paced = "provider to subscriber, 101 signals a message, 10,000 signals/s"
     return [

@@ -117,6 +117,7 @@ def _of_cars(option: str, texts: list[str], sources: list[Source]) -> dict[str, 
 
 async def _serve(sources, catalogue, options, vocabulary, *, open_browser: bool) -> None:  # type: ignore[no-untyped-def]
     import asyncio
+    import gc
     import signal
 
     from renkei.flows.up import up as bring_up
@@ -130,6 +131,8 @@ async def _serve(sources, catalogue, options, vocabulary, *, open_browser: bool)
         page = f"http://127.0.0.1:{cars.http_port}/"
         print(f"dashboard  {page}", flush=True)
         print("stop with Ctrl-C", flush=True)
+        gc.collect()
+        gc.freeze()  # what is there now stays: to look through it all takes 30 ms, in which no value would flow
         if open_browser and sys.stdout.isatty():
             import webbrowser
 
