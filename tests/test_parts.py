@@ -1,15 +1,17 @@
 """Parts and bodies of cars: the catalogue holds what the public tables say; a wrong file is named to the key."""
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from renkei.catalogue import Catalogue
-from renkei.errors import CatalogueError, NoMap, UnknownName
-from renkei.facts import Fact, fact_key
+from renkei.errors import CatalogueError, NoMap, RenkeiError, UnknownName
+from renkei.facts import Fact, fact_key, fact_keys
+from renkei.flows.show import portrait
 from renkei.parts import Limit
 from renkei.units import conversion, exact
 
@@ -194,6 +196,9 @@ REFUSED = {
     "a text for a number": (a_fact("mass", 'value = "1,600"'), "facts.mass.value", "a number of kg"),
     "no mass": (a_fact("mass", "value = 0"), "facts.mass.value", "a number above 0 kg"),
     "a share above 100": (a_fact("soc_max", "value = 101"), "facts.soc_max.value", "100 percent or less"),
+    "no number at all": (a_fact("mass", "value = nan"), "facts.mass.value", "a number of kg"),
+    "an endless number": (a_fact("mass", "value = -inf"), "facts.mass.value", "a number of kg"),
+    "a number of 400 digits": (a_fact("mass", f"value = 1{'0' * 400}"), "facts.mass.value", "a number of kg"),
     "half a cell": (a_fact("cells_series", "value = 95.5"), "facts.cells_series.value", "a whole number"),
     "a misspelt choice": (a_fact("cooling", 'value = "liqiud"'), "facts.cooling.value", "did you mean 'liquid'"),
     "an empty text": (a_fact("cell_maker", 'value = " "'), "facts.cell_maker.value", "a text"),
@@ -225,6 +230,9 @@ REFUSED = {
     "a limit upside down": (
         pack("[requires.vehicle]\ntest_mass = { min = 2, max = 1, source = ['book'] }"),
         "requires.vehicle.test_mass.min", "at most max"),
+    "a limit without an end": (
+        pack("[requires.vehicle]\ntest_mass = { max = 1e308, source = ['book'] }"),
+        "requires.vehicle.test_mass.max", "a number of kg"),
     "a limit of a text": (
         pack("[requires.slot]\nprotocol = { max = 2, source = ['book'] }"),
         "requires.slot.protocol", "one_of or stated"),
@@ -314,6 +322,61 @@ def test_a_private_part_replaces_the_built_in_one(tmp_path):
     (home / "leaf-40-pack.toml").write_text(pack("", "").replace("A pack", "Ours"))
     assert Catalogue([tmp_path]).part("nissan/leaf-40-pack").name == "Ours"
     assert ALL.part("nissan/leaf-40-pack").name != "Ours"
+
+
+# --- anything at all -------------------------------------------------------------------------------------------------
+
+SCALARS = st.one_of(
+    st.booleans(), st.integers(-(10**400), 10**400), st.floats(), st.text("abc.\"\\\x1b ü", max_size=6),
+    st.sampled_from(["battery-pack", "kg", "mass", "book", "can.0x1DB", "disputed", "break", "one"]),
+)  # fmt: skip
+KEYS = st.sampled_from(
+    ["name", "kind", "like", "without", "facts", "requires", "messages", "made_of", "slots", "mass", "cooling", "value",
+     "unit", "units", "source", "confidence", "disputed", "note", "min", "max", "one_of", "stated", "provides",
+     "open_circuit_voltage", "soc", "voltage", "battery-pack", "vehicle", "can.0x1DB", "map", "cycle_ms", "fitted"]
+) | st.text("ab.", min_size=1, max_size=3)  # fmt: skip
+TREES = st.recursive(SCALARS, lambda t: st.lists(t, max_size=3) | st.dictionaries(KEYS, t, max_size=4), max_leaves=12)
+FACTS = st.fixed_dictionaries(
+    {"value": TREES, "source": st.just(["book"])}, optional={"unit": SCALARS, "confidence": SCALARS, "note": SCALARS}
+)
+FILES = st.fixed_dictionaries(
+    {"name": st.just("A"), "kind": st.just("battery-pack")},
+    optional={
+        "facts": st.dictionaries(st.sampled_from(list(fact_keys())), FACTS, max_size=3),
+        "requires": TREES,
+        "messages": TREES,
+        "slots": TREES,
+        "made_of": TREES,
+        "without": TREES,
+    },
+)
+
+
+def toml(value):
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{json.dumps(k)} = {toml(v)}" for k, v in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    return json.dumps(value) if isinstance(value, str) else repr(value)
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(tree=FILES)
+def test_whatever_a_file_holds_is_read_or_refused_in_one_line(tmp_path, tree):
+    text = "".join(f"{json.dumps(k)} = {toml(v)}\n" for k, v in tree.items())
+    made = catalogue(tmp_path, one=text)
+    assert told(made) is None or len(told(made).splitlines()) == 1
+
+
+def told(made):
+    """What is wrong with acme/one; None where it can be shown."""
+    try:
+        portrait(made, "acme/one")
+    except RenkeiError as e:
+        return str(e)
+    return None
 
 
 # --- limits ----------------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from renkei.vehicle import Source
 
 _EXTENDED = 0x8000_0000
 _NUMBERS = ("number", "integer")
+_HUGE = 1e100
 
 
 def facts_of(
@@ -191,7 +192,7 @@ def _told(key: FactKey) -> str:
 
 def _number(file: Path, at: str, given: Any, key: FactKey) -> float | int:
     right = isinstance(given, int if key.type == "integer" else int | float) and not isinstance(given, bool)
-    if not right or given != given or abs(given) == float("inf"):
+    if not right or not abs(given) < _HUGE:  # which NaN is not either
         what = "a whole number" if key.type == "integer" else "a number"
         raise CatalogueError(file, at, expected=what + (f" of {key.unit}" if key.unit else ""), got=given)
     return given  # type: ignore[no-any-return]
@@ -252,10 +253,7 @@ def _limit(file: Path, at: str, name: str, table: LimitTable, kind: str) -> Limi
         raise CatalogueError(file, at, expected="min, max or both, one_of, or stated = true", got=sum(given))
     if (table.min is not None or table.max is not None) and key.type not in _NUMBERS:
         raise CatalogueError(file, at, expected=f"one_of or stated, as {name} is a {key.type}", got="min or max")
-    low, high = (
-        None if number is None else float(_converted(file, f"{at}.unit", number, table.unit, key.unit))
-        for number in (table.min, table.max)
-    )
+    low, high = _bound(file, at, "min", table.min, table.unit, key), _bound(file, at, "max", table.max, table.unit, key)
     if low is not None and high is not None and low > high:
         raise CatalogueError(file, f"{at}.min", expected=f"at most max, {table.max:g}", got=table.min)
     for choice in table.one_of:
@@ -266,6 +264,13 @@ def _limit(file: Path, at: str, name: str, table: LimitTable, kind: str) -> Limi
         name, kind, low, high, tuple(table.one_of), bool(table.stated), table.otherwise, table.reason,
         tuple(table.source), table.confidence,
     )  # fmt: skip
+
+
+def _bound(file: Path, at: str, side: str, given: float | None, unit: str | None, key: FactKey) -> float | None:
+    if given is None:
+        return None
+    number = _number(file, f"{at}.{side}", given, key._replace(type="number"))
+    return float(_converted(file, f"{at}.unit", number, unit, key.unit))
 
 
 def _message(file: Path, at: str, key: str, table: PartMessageTable, sources: Mapping[str, Source]) -> Message:

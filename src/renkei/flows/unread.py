@@ -59,6 +59,8 @@ def _beside_makers(folder: Path) -> Iterator[Unread]:
         within = {each.name for below in _entries(entry) if below.is_dir() for each in _entries(below)}
         if entry.name in READ_FOLDERS or "maker.toml" in inner | within:
             yield Unread(entry, "nothing reads this folder; makers are folders in 'makers'")
+        elif entry.name != "standards" and nearest(entry.name, ["standards"]) and any(_files(entry)):
+            yield Unread(entry, "nothing reads this folder; did you mean 'standards'?")
 
 
 def is_note(file: Path) -> bool:
