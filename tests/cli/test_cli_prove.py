@@ -30,8 +30,11 @@ def test_evidence_goes_from_one_maker_to_the_other(tmp_path: Path, keys: tuple[P
     verified = renkei("verify", out, "--key", public, "--log", DEMO_LOG)
     assert (verified.returncode, verified.stderr) == (0, "")
     assert f"states: {OUTLANDER}: supports" in verified.stdout
-    other = renkei("verify", out, "--log", out)
-    assert (other.returncode, f"it does not speak of {out}" in other.stdout) == (1, True)
+    assert renkei("verify", out, "--vehicle", OUTLANDER).returncode == 0
+    other = renkei("verify", out, "--log", out, "--vehicle", "nissan/leaf-ze1-40")
+    assert other.returncode == 1
+    assert f"it does not speak of {out}\n" in other.stdout
+    assert "it does not speak of the map that nissan/leaf-ze1-40 has here\n" in other.stdout
 
 
 def test_the_json_of_prove_lists_every_check() -> None:

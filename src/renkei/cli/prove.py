@@ -109,6 +109,11 @@ def verify(
     log: Annotated[
         list[Path] | None, typer.Option(metavar="LOG", help="Check that it speaks of this recording; may be repeated.")
     ] = None,
+    vehicle: Annotated[
+        str | None, typer.Option(metavar="ID", help="Check that it speaks of the map that this car has here.")
+    ] = None,
+    data: say.Data = None,
+    vss: say.Vss = None,
     json: say.AsJson = False,
 ) -> None:
     """Check evidence: exit 0 if it is whole, 1 if it was changed, is not signed by the key, or is of other logs.
@@ -122,6 +127,8 @@ def verify(
     except sealed.EvidenceError as e:
         raise sealed.EvidenceError(f"{evidence}: {e}") from e
     wrong += [f"it does not speak of {file}" for file in log or [] if _digest(file) not in found.subjects.values()]
+    if vehicle and found.subjects.get("map") != _map_digest(vehicle, data or [], vss):
+        wrong.append(f"it does not speak of the map that {vehicle} has here")
     if json:
         say.as_json(
             {
@@ -166,6 +173,14 @@ def _pairs(given: list[str]) -> dict[str, str]:
         if not all(text.partition("=")):
             raise InputError(f"--bus {text}: expected NAME=CHANNEL, for example ev-can=can1")
     return {name: channel for name, _, channel in (text.partition("=") for text in given)}
+
+
+def _map_digest(vehicle: str, data: list[Path], vss: Path | None) -> str:
+    from renkei import vocabulary
+    from renkei.catalogue import Catalogue
+    from renkei.flows.prove import map_digest
+
+    return map_digest(Catalogue(data).vehicle(vehicle).map, vocabulary.load(vss) if vss else vocabulary.builtin())
 
 
 def _signing_key(file: Path) -> bytes:
