@@ -630,7 +630,7 @@ def signal_line(message: DbcMessage, s: DbcSignal) -> str:
     return f" SG_ {s.name}{marker} : {place} ({s.scale!r},{s.offset!r}) [{limits}] {quoted(s.unit or '')} X"
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 @given(databases())
 def test_what_was_written_is_what_is_read(facts: list[DbcMessage]) -> None:
     database = parse(written(facts), "x.dbc")
@@ -638,7 +638,7 @@ def test_what_was_written_is_what_is_read(facts: list[DbcMessage]) -> None:
     assert list(database.messages.values()) == facts
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(databases(), st.randoms(use_true_random=False), st.integers(1, 20))
 def test_a_damaged_file_is_read_as_far_as_it_goes(facts: list[DbcMessage], chance: random.Random, times: int) -> None:
     text = written(facts)
