@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     import pyarrow
     from numpy.typing import NDArray
 
+    from renkei.app import App
+    from renkei.car import AsyncCar, Car, Running
     from renkei.flows.drive import Driven
     from renkei.flows.prove import Proof
 
-__all__ = ["decode", "drive", "prove", "sweep"]
+__all__ = ["connect", "connect_async", "decode", "drive", "prove", "sweep"]
 
 _Path = str | PathLike[str]
 
@@ -137,3 +139,35 @@ def sweep(
     asked = read_cycle(cycle)
     built = virtual_car(Catalogue(_several(data)), vehicle, battery=battery, e_axle=e_axle)
     return sweep_vehicle(built, asked, changes, Conditions(soc, ambient_c), until_empty=until_empty)
+
+
+def connect(
+    where: str | int | Running = "localhost:55555",
+    vehicle: str | None = None,
+    *,
+    token: str | None = None,
+    app: App | None = None,
+    timeout_s: float = 5.0,
+) -> Car:
+    """A car with `get(path)`, `watch(*paths)` and `set(path, value)`, in the words of VSS; docs/apps.md shows it.
+
+    `where`: HOST:PORT of renkei or of any KUKSA server, or the cars that are up in this process. Raises
+    renkei.errors.RenkeiError with a text of one line.
+    """
+    from renkei.car import connect as connect_to
+
+    return connect_to(where, vehicle, token=token, app=app, timeout_s=timeout_s)
+
+
+def connect_async(
+    where: str | int | Running = "localhost:55555",
+    vehicle: str | None = None,
+    *,
+    token: str | None = None,
+    app: App | None = None,
+    timeout_s: float = 5.0,
+) -> AsyncCar:
+    """The same car for an event loop; arguments as those of `connect`."""
+    from renkei.car import connect_async as connect_to
+
+    return connect_to(where, vehicle, token=token, app=app, timeout_s=timeout_s)

@@ -14,9 +14,13 @@ RenkeiError
 │   ├── NoCarrier         nobody carries out what an actuator is asked to do
 │   ├── Held              a client with a higher priority holds the actuator
 │   ├── TooLate           the deadline of an actuation has passed
+│   ├── NotAuthenticated  no token, or one that does not hold
+│   ├── NotPermitted      the token of who asks does not cover it
+│   ├── Exhausted         a client asks for more than one client gets
 │   ├── SimulationError   a cycle, part or car that physics does not admit: what, key, expected, got
 │   ├── OutputError       the result cannot be written
-│   └── DoorError         a port in use, a server that does not answer
+│   ├── DoorError         a port in use, a server that refuses
+│   │   └── Unreachable   a server that does not answer, or has gone
 └── CannotTell            the question is fair and the answer is not known: exit 3
 """
 
@@ -225,6 +229,18 @@ class TooLate(InputError):
     """The deadline of an actuation had passed when it was asked for."""
 
 
+class NotAuthenticated(InputError):
+    """Who asks has shown no token, or one that does not hold, or no longer."""
+
+
+class NotPermitted(InputError):
+    """Who asks is known, and the token does not cover this car, signal or priority."""
+
+
+class Exhausted(InputError):
+    """A client has had its share of streams or requests."""
+
+
 class SimulationError(InputError):
     """A cycle, part or car that cannot be simulated, because of its `key`."""
 
@@ -239,3 +255,7 @@ class OutputError(InputError):
 
 class DoorError(InputError):
     """A port is taken, or a server does not answer."""
+
+
+class Unreachable(DoorError):
+    """A server does not answer, or has gone: it may come back."""

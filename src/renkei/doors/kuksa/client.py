@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Self
 
 import grpc
 
+from renkei.doors.asking import PRIORITY_KEY
 from renkei.doors.kuksa.calls import VEHICLE_KEY
-from renkei.doors.kuksa.schema import DATA_TYPES, V1, V2
+from renkei.doors.kuksa.schema import DATA_TYPES, FIELDS, V1, V2
 from renkei.doors.kuksa.wire import value_of
-from renkei.errors import DoorError, UnknownName
+from renkei.errors import DoorError, UnknownName, Unreachable
 from renkei.vocabulary import KINDS, Signal, Value
 
 _OPTIONS = (
     ("grpc.enable_http_proxy", 0),  # a car is never behind the proxy of the web
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),  # the metadata of a large tree
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.min_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 2000),  # a server that comes back is found soon
 )
 
 
@@ -28,21 +32,59 @@ class Reading(NamedTuple):
     t_ns: int | None
 
 
-class KuksaClient:
-    """One server, and with `vehicle` one of its vehicles. To be used in a `with`.
+class Subscription:
+    """What a server says of some leaves, message by message: first what they stand for, then what changes.
 
-    Paths may be leaves, branches or patterns (`*` one level, `**` any number). Every method may raise DoorError (no
-    answer, refused) and UnknownName (a path that the server does not have).
+    Iterating may raise DoorError; `cancel` ends it, from any thread.
     """
 
     def __init__(
-        self, port: int = 55555, host: str = "127.0.0.1", vehicle: str | None = None, timeout_s: float = 5.0
+        self, replies: Any, read: Callable[[Any], list[Reading]], error: Callable[[grpc.RpcError], DoorError]
+    ) -> None:
+        self._replies, self._read, self._error = replies, read, error
+        self._cancelled = False
+
+    def __iter__(self) -> Iterator[list[Reading]]:
+        try:
+            for reply in self._replies:
+                yield self._read(reply)
+        except grpc.RpcError as e:
+            if not self._cancelled:
+                raise self._error(e) from e
+        finally:
+            self._replies.cancel()
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        self._replies.cancel()
+
+
+class KuksaClient:
+    """One server, and with `vehicle` one of its vehicles. To be used in a `with`.
+
+    `token` goes with every request as its bearer; `priority`, 0 to 9, with those that set. Paths may be leaves,
+    branches or patterns (`*` one level, `**` any number). Every method may raise DoorError (no answer, refused) and
+    UnknownName (a path that the server does not have).
+    """
+
+    def __init__(
+        self,
+        port: int = 55555,
+        host: str = "127.0.0.1",
+        vehicle: str | None = None,
+        timeout_s: float = 5.0,
+        *,
+        token: str | None = None,
+        priority: int = 0,
     ) -> None:
         if vehicle is not None and not (vehicle.isascii() and vehicle.isprintable()):
             raise UnknownName("vehicle", vehicle, ())
         self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._timeout_s = timeout_s
-        self._metadata = () if vehicle is None else ((VEHICLE_KEY, vehicle),)
+        self._metadata: tuple[tuple[str, str], ...] = () if vehicle is None else ((VEHICLE_KEY, vehicle),)
+        if token is not None:
+            self._metadata += (("authorization", f"Bearer {token}"),)
+        self._urgency = ((PRIORITY_KEY, str(priority)),) if priority else ()
         self._channel = grpc.insecure_channel(self._address, options=_OPTIONS)
         self._has_v2 = True
 
@@ -57,9 +99,12 @@ class KuksaClient:
 
     def get(self, paths: Iterable[str]) -> list[Reading]:
         """What the paths stand for now, in the order of the paths."""
+        return self.latest(self._leaves(paths))
+
+    def latest(self, leaves: Sequence[str]) -> list[Reading]:
+        """What some leaves that the server has stand for now, in their order."""
         # The first message of a subscription rather than GetValues, whose reply has no paths in it: some servers
         # answer it in an order of their own.
-        leaves = self._leaves(paths)
         readings = self._watch(leaves, self._timeout_s)
         try:
             first = {r.path: r for r in next(readings, [])}
@@ -110,33 +155,44 @@ class KuksaClient:
         branches = {p.rsplit(".", n)[0] for p in known for n in range(1, p.count(".") + 1)}
         return UnknownName("signal", path, [*known, *sorted(branches)])
 
-    def _watch(self, leaves: list[str], timeout_s: float | None) -> Generator[list[Reading]]:
-        if not leaves:
-            return
+    def subscribe(self, leaves: Sequence[str], buffer_size: int = 0, timeout_s: float | None = None) -> Subscription:
+        """What the leaves stand for and then become. `buffer_size`: messages that wait for a slow reader.
+
+        Where more wait, values give way to newer ones; servers with only v1 have no buffer.
+        """
+        request: Any
         if self._has_v2:
-            request, kind, service, read = (
-                V2.SubscribeRequest(signal_paths=leaves),
-                V2.SubscribeResponse,
-                "v2",
-                _read_v2,
-            )
+            request = V2.SubscribeRequest(signal_paths=leaves, buffer_size=buffer_size)
+            kind, service, read = V2.SubscribeResponse, "v2", _read_v2
         else:
             entries = [V1.SubscribeEntry(path=p, view=V1.VIEW_CURRENT_VALUE, fields=[V1.FIELD_VALUE]) for p in leaves]
-            request, kind, service, read = V1.SubscribeRequest(entries=entries), V1.SubscribeResponse, "v1", _read_v1
-        replies = self._method(self._channel.unary_stream, service, "Subscribe", kind)(
-            request, timeout=timeout_s, metadata=self._metadata
-        )
+            request = V1.SubscribeRequest(entries=entries)
+            kind, service, read = V1.SubscribeResponse, "v1", _read_v1
+        method = self._method(self._channel.unary_stream, service, "Subscribe", kind)
+        return Subscription(method(request, timeout=timeout_s, metadata=self._metadata), read, self._error)
+
+    def set(self, signal: Signal, value: Value) -> None:
+        """Ask for an actuator to take a value that its Signal admits; returns when the server has handed it over."""
         try:
-            for reply in replies:
-                yield read(reply)
+            if self._has_v2:
+                self._call("v2", "Actuate", _actuate_v2(signal, value), V2.ActuateResponse, self._urgency)
+                return
+            reply = self._call("v1", "Set", _set_v1(signal, value), V1.SetResponse, self._urgency)
         except grpc.RpcError as e:
             raise self._error(e) from e
-        finally:
-            replies.cancel()
+        refused = [e.error for e in reply.errors] + ([reply.error] if reply.HasField("error") else [])
+        for error in refused:
+            raise DoorError(f"{self._address}: {error.message} ({error.reason})")
 
-    def _call(self, version: str, name: str, request: Any, reply_class: Any) -> Any:
+    def _watch(self, leaves: Sequence[str], timeout_s: float | None) -> Generator[list[Reading]]:
+        if leaves:
+            yield from self.subscribe(leaves, timeout_s=timeout_s)
+
+    def _call(
+        self, version: str, name: str, request: Any, reply_class: Any, more: tuple[tuple[str, str], ...] = ()
+    ) -> Any:
         call = self._method(self._channel.unary_unary, version, name, reply_class)
-        return call(request, timeout=self._timeout_s, metadata=self._metadata)
+        return call(request, timeout=self._timeout_s, metadata=self._metadata + more)
 
     def _method(self, shape: Any, version: str, name: str, reply_class: Any) -> Any:
         return shape(
@@ -148,8 +204,31 @@ class KuksaClient:
     def _error(self, e: grpc.RpcError) -> DoorError:
         code, details = e.code(), " ".join((e.details() or "").split())
         if code is grpc.StatusCode.DEADLINE_EXCEEDED or "failed to connect" in details:
-            return DoorError(f"no KUKSA server answers at {self._address}")
-        return DoorError(f"{self._address}: {details or 'no reason given'} ({code.name})")
+            return Unreachable(f"no KUKSA server answers at {self._address}")
+        kind = Unreachable if code is grpc.StatusCode.UNAVAILABLE else DoorError
+        return kind(f"{self._address}: {details or 'no reason given'} ({code.name})")
+
+
+def _actuate_v2(signal: Signal, value: Value) -> Any:
+    request = V2.ActuateRequest(signal_id=V2.SignalID(path=signal.path))
+    _put(request.value, signal, value)
+    return request
+
+
+def _set_v1(signal: Signal, value: Value) -> Any:
+    request = V1.SetRequest(updates=[V1.EntryUpdate(fields=[V1.FIELD_ACTUATOR_TARGET])])
+    request.updates[0].entry.path = signal.path
+    _put(request.updates[0].entry.actuator_target, signal, value)
+    return request
+
+
+def _put(message: Any, signal: Signal, value: Value) -> None:
+    """Fill the field of the oneof that the datatype travels in."""
+    field = FIELDS[signal.datatype]
+    if signal.is_array:
+        getattr(message, field).values.extend(value)
+    else:
+        setattr(message, field, value)
 
 
 def _malformed(path: str, reason: str) -> DoorError:
