@@ -29,11 +29,15 @@ def written(folder: Path, name: str, **children: Any) -> str:
     return str(file)
 
 
-def compared(
-    tmp_path: Path, a: dict[str, Any], b: dict[str, Any], apps: dict[str, list[str]] | None = None
-) -> Difference:
+def compared(tmp_path: Path, a: dict[str, Any], b: dict[str, Any]) -> Difference:
     before, after = read(written(tmp_path, "a.json", **a)), read(written(tmp_path, "b.json", **b))
-    return difference(before, after, Catalogue(), apps or {})
+    return difference(before, after, Catalogue([tmp_path] if (tmp_path / "apps").exists() else []))
+
+
+def with_app(folder: Path, text: str) -> None:
+    (folder / "makers").mkdir()
+    (folder / "apps").mkdir()
+    (folder / "apps/ours.toml").write_text(f'name = "Ours"\ncode = "ours"\n{text}\n')
 
 
 def test_a_tree_does_not_differ_from_itself(tmp_path: Path) -> None:
@@ -111,9 +115,9 @@ def test_another_unit_under_another_name_is_another_signal(tmp_path: Path) -> No
     assert compared(tmp_path, {"Far": leaf(**told)}, {"Gone": leaf(unit="m", **told)}).renamed == ()
 
 
-def test_maps_and_apps_that_lose_by_it_are_named(tmp_path: Path) -> None:
+def test_maps_that_lose_by_it_are_named(tmp_path: Path) -> None:
     before = {"Speed": leaf(unit="km/h"), "TraveledDistance": leaf()}
-    found = compared(tmp_path, before, {"TraveledDistance": leaf("uint32", "m")}, {"trips": ["Vehicle.Speed"]})
+    found = compared(tmp_path, before, {"TraveledDistance": leaf("uint32", "m")})
     lost = [e for e in found.maps if e.signal == "Vehicle.Speed"]
     assert {e.user.split("/")[0] for e in lost} == {"honda", "mitsubishi", "nissan"}
     assert all(e.breaks for e in lost)
@@ -121,7 +125,24 @@ def test_maps_and_apps_that_lose_by_it_are_named(tmp_path: Path) -> None:
     assert kept
     assert not any(e.breaks for e in kept)
     assert "1 km is 1000 m" in kept[0].what
-    assert [(e.user, e.breaks) for e in found.apps] == [("trips", True)]
+
+
+APPS = {
+    "loses what it requires": ('[requires]\n"Vehicle.Gone" = {}', "Vehicle.Gone", True, "removed"),
+    "loses what it would use": ('[uses]\n"Vehicle.Gone" = {}', "Vehicle.Gone", False, "removed"),
+    "asks for a unit": ('[requires]\n"Vehicle.Far" = { unit = "km" }', "Vehicle.Far", False, "it asks for km"),
+    "takes values as they come": ('[requires]\n"Vehicle.Far" = {}', "Vehicle.Far", True, "it names no unit"),
+}
+
+
+@pytest.mark.parametrize("what", APPS)
+def test_an_app_that(what: str, tmp_path: Path) -> None:
+    manifest, path, breaks, told = APPS[what]
+    with_app(tmp_path, manifest)
+    found = compared(tmp_path, {"Gone": leaf(), "Far": leaf()}, {"Far": leaf(unit="m")})
+    [effect] = [e for e in found.apps if e.user == "ours"]
+    assert (effect.signal, effect.breaks) == (path, breaks)
+    assert told in effect.what
 
 
 def test_a_map_whose_codes_do_not_fit_any_more_loses_its_rows(tmp_path: Path) -> None:
@@ -142,7 +163,7 @@ def test_bad_input_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not VSS.exists(), reason=f"{VSS} is not there")
 def test_from_5_0_to_6_0() -> None:
-    found = difference(read(str(VSS / "vss_5.0.json")), read(str(VSS / "vss_6.0.json")), Catalogue(), {})
+    found = difference(read(str(VSS / "vss_5.0.json")), read(str(VSS / "vss_6.0.json")), Catalogue())
     assert len(found.removed) + len(found.renamed) == 317
     assert len(found.added) + len(found.renamed) == 503
     assert len({c.signal for c in found.changed}) == 32
@@ -155,7 +176,7 @@ def test_from_5_0_to_6_0() -> None:
 
 @pytest.mark.skipif(not VSS.exists(), reason=f"{VSS} is not there")
 def test_the_built_in_vocabulary_is_6_0() -> None:
-    found = difference(read(str(VSS / "vss_6.0.json")), read("built-in"), Catalogue(), {})
+    found = difference(read(str(VSS / "vss_6.0.json")), read("built-in"), Catalogue())
     assert found[2:] == ((), (), (), (), (), ())
 
 
@@ -172,7 +193,7 @@ def overlaid(tmp_path: Path, text: str, name: str = "ours.vspec") -> str:
 
 
 def test_an_overlay_is_laid_over_the_built_in_tree(tmp_path: Path) -> None:
-    found = difference(read("built-in"), read(overlaid(tmp_path, OVERLAY)), Catalogue(), {})
+    found = difference(read("built-in"), read(overlaid(tmp_path, OVERLAY)), Catalogue())
     assert found.added == ("Vehicle.Cabin.Aroma.Row1.IsOn", "Vehicle.Cabin.Aroma.Row2.IsOn")
     assert {(c.signal, c.key, c.after) for c in found.changed if c.key == "unit"} == {
         ("Vehicle.TraveledDistance", "unit", "km")
@@ -181,7 +202,7 @@ def test_an_overlay_is_laid_over_the_built_in_tree(tmp_path: Path) -> None:
 
 def test_two_overlays_are_compared(tmp_path: Path) -> None:
     a, b = overlaid(tmp_path, OVERLAY), overlaid(tmp_path, OVERLAY.replace("boolean", "uint8"), "theirs.yaml")
-    found = difference(read(a), read(b), Catalogue(), {})
+    found = difference(read(a), read(b), Catalogue())
     assert {(c.signal, c.before, c.after) for c in found.changed} == {
         (f"Vehicle.Cabin.Aroma.Row{row}.IsOn", "boolean", "uint8") for row in (1, 2)
     }

@@ -14,6 +14,7 @@ from renkei.cli import say
 from renkei.errors import InputError, OutputError
 
 if TYPE_CHECKING:
+    from renkei.evidence import Evidence
     from renkei.flows.prove import Proof
 
 TimeUnit = Annotated[str | None, typer.Option(metavar="UNIT", help="Unit of bare times in the log: s, ms, us or ns.")]
@@ -137,18 +138,22 @@ def verify(
             }
         )  # fmt: skip
     else:
-        signed = (
-            "not signed" if found.key is None else f"signed by {found.key}" + ("" if key else " (whose key, you know)")
-        )
-        say.line(f"{evidence}: {found.kind}, {'does not hold' if wrong else 'holds'}, {signed}")
-        for what in wrong:
-            say.line(f"  {what}")
-        for subject, digest in found.subjects.items():
-            say.line(f"  {subject}: {digest}")
-        if "verdict" in found.body:
-            whose = [found.body[key] for key in ("vehicle", "subject", "host") if key in found.body]
-            say.line(f"  states: {' in '.join(map(str, whose))}: {found.body['verdict']}")
+        _tell_evidence(evidence, found, wrong, whose_key_is_known=key is not None)
     raise typer.Exit(1 if wrong else 0)
+
+
+def _tell_evidence(file: Path, found: Evidence, wrong: list[str], *, whose_key_is_known: bool) -> None:
+    signed = "not signed" if found.key is None else f"signed by {found.key}"
+    if found.key is not None and not whose_key_is_known:
+        signed += ", a key that nobody has vouched for here"
+    say.line(f"{file}: {found.kind}, {'does not hold' if wrong else 'holds'}, {signed}")
+    for what in wrong:
+        say.line(f"  {what}")
+    for subject, digest in found.subjects.items():
+        say.line(f"  {subject}: {digest}")
+    if "verdict" in found.body:
+        whose = [found.body[key] for key in ("vehicle", "subject", "host") if key in found.body]
+        say.line(f"  states: {' in '.join(map(str, whose))}: {found.body['verdict']}")
 
 
 def _tell(proof: Proof, out: Path | None, every: bool) -> None:

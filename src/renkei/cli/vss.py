@@ -36,8 +36,7 @@ def diff(
     from renkei.catalogue import Catalogue
     from renkei.flows import vss_diff
 
-    catalogue = Catalogue(data or [])
-    found = vss_diff.difference(vss_diff.read(a), vss_diff.read(b), catalogue, vss_diff.asked_by_apps(catalogue))
+    found = vss_diff.difference(vss_diff.read(a), vss_diff.read(b), Catalogue(data or []))
     if json:
         say.as_json(found.as_json())
     else:

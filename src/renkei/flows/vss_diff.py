@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -49,7 +49,7 @@ class Changed(NamedTuple):
 
 
 class Effect(NamedTuple):
-    """What a change does to a row of a map, or to what an app asks for. `breaks`: it gives nothing any more."""
+    """What a change does to a signal of a map or app. `breaks`: a map cannot give it, an app cannot do without it."""
 
     user: str
     signal: str
@@ -105,8 +105,8 @@ def read(name: str) -> Vocabulary:
     return vocabulary.load(name)
 
 
-def difference(a: Vocabulary, b: Vocabulary, catalogue: Catalogue, apps: Mapping[str, Iterable[str]]) -> Difference:
-    """From A to B. `apps`: the paths that each app asks for."""
+def difference(a: Vocabulary, b: Vocabulary, catalogue: Catalogue) -> Difference:
+    """From A to B, and what that does to the maps and apps of a catalogue."""
     before, after = {s.path: s for s in a}, {s.path: s for s in b}
     gone = [s for s in a if s.path not in after]
     new = [s for s in b if s.path not in before]
@@ -126,7 +126,7 @@ def difference(a: Vocabulary, b: Vocabulary, catalogue: Catalogue, apps: Mapping
         (),
     )
     maps = tuple(_on_maps(found, b, catalogue))
-    return found._replace(maps=maps, apps=tuple(_on_apps(found, apps)))
+    return found._replace(maps=maps, apps=tuple(_on_apps(found, catalogue)))
 
 
 def _renamed(gone: list[Signal], new: list[Signal]) -> Iterator[Renamed]:
@@ -233,15 +233,26 @@ def _on_map(name: str, map_: Map, found: Difference, b: Vocabulary) -> Iterator[
         if path in aside and (told is not None or path in found.added):
             yield Effect(name, path, True, told[1] if told and told[0] else f"its rows do not fit: {aside[path]}")
         elif told is not None:
-            breaks, what = told
-            yield Effect(name, path, False if not breaks else path not in b, what)
+            gone, what = told
+            yield Effect(name, path, gone, what)
 
 
-def _on_apps(found: Difference, apps: Mapping[str, Iterable[str]]) -> Iterator[Effect]:
-    for app, paths in apps.items():
-        for path in dict.fromkeys(paths):
-            if (told := _told(path, found)) is not None:
-                yield Effect(app, path, *told)
+def _on_apps(found: Difference, catalogue: Catalogue) -> Iterator[Effect]:
+    for id_ in catalogue.apps:
+        app = catalogue.app(id_)
+        for path, need in app.needs.items():
+            if (told := _told(path, found)) is None:
+                continue
+            gone, what = told
+            needed = path in app.requires or path in app.actuates
+            otherwise = any(c.signal == path and c.key == "unit" and c.note != _SAME_UNIT for c in found.changed)
+            if otherwise:
+                what += (
+                    f"; it asks for {need.unit}"
+                    if need.unit
+                    else "; it names no unit and takes the values as they come"
+                )
+            yield Effect(id_, path, needed and (gone or (otherwise and need.unit is None)), what)
 
 
 def _told(path: str, found: Difference) -> tuple[bool, str] | None:
@@ -255,11 +266,4 @@ def _told(path: str, found: Difference) -> tuple[bool, str] | None:
     if not changes:
         return None
     told = [f"{c.key} {c.before} becomes {c.after}" + (f" ({c.note})" if c.note else "") for c in changes]
-    if any(c.key == "unit" and c.note != _SAME_UNIT for c in changes):
-        told.append("a map converts by itself; who reads the values must know")
     return False, "; ".join(told)
-
-
-def asked_by_apps(catalogue: Catalogue) -> dict[str, list[str]]:
-    """The paths that each app of a catalogue asks for."""
-    return {}
