@@ -18,7 +18,7 @@ from renkei.sim.columns import Conditions
 from renkei.sim.label import KM_PER_MILE
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "sim"))
-from balance import worst_imbalance  # noqa: E402
+from balance import worst_imbalance
 
 CATALOGUE = Catalogue()
 CARS = (
@@ -97,6 +97,41 @@ def test_a_part_that_does_not_fit_is_driven_and_every_violated_limit_is_told():
     assert far > 1.3 * near
 
 
+def test_modules_are_laid_out_like_the_pack_that_they_replace():
+    plain = virtual_car(CATALOGUE, SHIPPED["leaf"])
+    for module in ("nissan/leaf-40-module", "nissan/leaf-24-module", "mitsubishi/lev50n-module"):
+        built = virtual_car(CATALOGUE, SHIPPED["leaf"], battery=module)
+        pack = built.car.pack
+        assert pack.middle_v == pytest.approx(plain.car.pack.middle_v, rel=0.05)
+        assert pack.energy_wh == pytest.approx(plain.car.pack.energy_wh, rel=0.2)
+        assert {"modules_series", "modules_parallel", "test_mass"} <= {assumed.key for assumed in built.assumed}
+        assert drive_vehicle(built, read_cycle("udds"), Conditions()).drive.followed
+
+
+def test_a_number_is_changed_in_the_part_that_is_named():
+    changes = {"e-axle.power_peak": "60", "battery.power_peak": "70kW", "loss_of_power": "0.1", "braking.share": "0.5"}
+    car = virtual_car(CATALOGUE, SHIPPED["leaf"], changes=changes).car
+    assert car.e_axle.peak_power_w == 60e3
+    assert max(map(max, car.pack.max_discharge_w.values)) == pytest.approx(70e3)
+    assert car.braking.share == 0.5
+    lossy, plain = (
+        drive_vehicle(virtual_car(CATALOGUE, SHIPPED["leaf"], changes=c), read_cycle("udds"), Conditions()).drive
+        for c in ({"loss_of_power": "0.1"}, {})
+    )
+    assert lossy.measures["axle_loss_wh"] > 1.3 * plain.measures["axle_loss_wh"]
+
+
+def test_two_e_axles_lose_and_pull_what_both_do():
+    from renkei.flows.virtual_axle import together
+
+    one = virtual_car(CATALOGUE, SHIPPED["leaf"]).car.e_axle
+    both = together([one, one])
+    assert both.peak_power_w == 2 * one.peak_power_w
+    assert both.peak_torque_nm == pytest.approx(2 * one.peak_torque_nm * one.ratio)
+    assert both.loss.constant == pytest.approx(one.loss.constant)
+    assert both.loss.torque_speed == pytest.approx(one.loss.torque_speed)
+
+
 def test_a_small_pack_binds_first_and_says_so():
     built = virtual_car(CATALOGUE, "nissan/leaf-ze1-62", battery="mitsubishi/i-miev-16-pack")
     driven = drive_vehicle(built, read_cycle("us06"), Conditions(soc=0.4))
@@ -158,15 +193,49 @@ def test_a_bad_file_is_refused_in_one_line(tmp_path, name):
 
 WRONG = {
     "unknown cycle": (lambda: read_cycle("uds"), UnknownName, "did you mean 'udds'"),
-    "unknown part": (lambda: virtual_car(CATALOGUE, CARS[3], battery="nissan/leaf-62-pak"), UnknownName, "nissan/leaf-62-pack"),
-    "an e-axle as battery": (lambda: virtual_car(CATALOGUE, CARS[3], battery="nissan/em57-110-e-axle"), InputError, "is a e-axle, not a battery-pack"),
+    "unknown part": (
+        lambda: virtual_car(CATALOGUE, CARS[3], battery="nissan/leaf-62-pak"),
+        UnknownName,
+        "nissan/leaf-62-pack",
+    ),
+    "an e-axle as battery": (
+        lambda: virtual_car(CATALOGUE, CARS[3], battery="nissan/em57-110-e-axle"),
+        InputError,
+        "is of kind e-axle; expected battery-pack",
+    ),
     "unknown key": (lambda: virtual_car(CATALOGUE, CARS[3], changes={"tset_mass": "1"}), UnknownName, "test_mass"),
-    "zero mass": (lambda: virtual_car(CATALOGUE, CARS[3], changes={"test_mass": "0"}), InputError, "expected a number above 0"),
-    "a word": (lambda: virtual_car(CATALOGUE, CARS[3], changes={"test_mass": "heavy"}), InputError, "expected a number"),
-    "another quantity": (lambda: virtual_car(CATALOGUE, CARS[3], changes={"test_mass": "3 km/h"}), InputError, "does not convert"),
+    "a key of several parts": (
+        lambda: virtual_car(CATALOGUE, CARS[3], changes={"power_peak": "50"}),
+        InputError,
+        "say battery.power_peak or e-axle.power_peak",
+    ),
+    "a key of another part": (
+        lambda: virtual_car(CATALOGUE, CARS[3], changes={"battery.ratio": "8"}),
+        InputError,
+        "ratio is no fact of a battery-pack",
+    ),
+    "zero mass": (
+        lambda: virtual_car(CATALOGUE, CARS[3], changes={"test_mass": "0"}),
+        InputError,
+        "expected a number above 0",
+    ),
+    "a word": (
+        lambda: virtual_car(CATALOGUE, CARS[3], changes={"test_mass": "heavy"}),
+        InputError,
+        "expected a number",
+    ),
+    "another quantity": (
+        lambda: virtual_car(CATALOGUE, CARS[3], changes={"test_mass": "3 km/h"}),
+        InputError,
+        "does not convert",
+    ),
     "a car of combustion": (lambda: virtual_car(CATALOGUE, "honda/civic-8g"), CannotTell, "no battery-pack is known"),
-    "a negative path": (lambda: virtual_car(CATALOGUE, CARS[3], changes={"road.test_mass_kg": "-5"}), SimulationError, "expected a number above 0, got -5"),
-}  # fmt: skip
+    "a negative path": (
+        lambda: virtual_car(CATALOGUE, CARS[3], changes={"road.test_mass_kg": "-5"}),
+        SimulationError,
+        "expected a number above 0, got -5",
+    ),
+}
 
 
 @pytest.mark.parametrize("name", WRONG)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pybamm
-from cars import CONSTANT_R, OCV_V, SOC, cell_on_wheels
+from made_cars import CONSTANT_R, OCV_V, SOC, cell_on_wheels
 
 from renkei.flows.drive import read_cycle
 from renkei.sim.columns import Conditions

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def worst_imbalance(trace, car, asked_start_m_s: float, step_s: float = 1.0) -> float:
-    """The worst step's energy that is missing, over what flows through it: at the wheels, in the car and in the cells."""
+    """The worst step's missing energy over what flows through it: at the wheels, in the car and in the cells."""
     road, inertia = car.road, car.road.test_mass_kg * (1 + car.road.rotating_share)
     v1 = trace["speed_m_s"]
     v0 = np.concatenate([[asked_start_m_s], v1[:-1]])

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from cars import car, cell, pack
+from made_cars import car, cell, pack
 
 from renkei.errors import SimulationError
 from renkei.sim.ageing import Use, age

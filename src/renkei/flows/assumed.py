@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from copy import copy
 from typing import Any, NamedTuple
 
 from renkei.catalogue import Catalogue
@@ -22,24 +23,42 @@ class Assumed(NamedTuple):
     why: str
 
 
-class Known:
-    """Looks facts up, notes what had to be assumed; `given` by the user goes before both."""
+Given = Mapping[tuple[str, str], object]
+"""What the user gives: by the part that it is of, `battery` or `e-axle`, or nothing for the vehicle; and by key."""
 
-    def __init__(self, catalogue: Catalogue, given: Mapping[str, object]) -> None:
+KINDS = {"": "vehicle", "battery": "battery-pack", "e-axle": "e-axle"}
+"""Parts of a car by the word that stands before a key; the kind of part whose facts they have."""
+
+
+class Known:
+    """Looks facts up, notes what had to be assumed; what the user gives goes before both."""
+
+    def __init__(self, catalogue: Catalogue, given: Given) -> None:
         self._assumptions = catalogue.assumptions
         self._given = given
+        self._part = ""
         self.assumed: dict[tuple[str, str], Assumed] = {}
+
+    def within(self, part: str) -> Known:
+        """The same, asked for facts of a part."""
+        inner = copy(self)
+        inner._part = part
+        return inner
+
+    def apart(self) -> Known:
+        """The same without what the user gives; what it assumes is nobody's business."""
+        other = copy(self)
+        other._given, other.assumed = {}, {}
+        return other
+
+    def given(self, key: str) -> Any:
+        """What the user gave, or None."""
+        return self._given.get((self._part, key), self._given.get(("", key)))
 
     def fact(self, facts: Mapping[str, Fact], key: str) -> Any:
         """The value of a fact, or None."""
-        if key in self._given:
-            return self._given[key]
-        fact = facts.get(key)
-        return None if fact is None else fact.value
-
-    def is_given(self, key: str) -> bool:
-        """Whether the user gave it."""
-        return key in self._given
+        given, fact = self.given(key), facts.get(key)
+        return given if given is not None else None if fact is None else fact.value
 
     def of(self, what: str, facts: Mapping[str, Fact], key: str) -> Any:
         """The value of a fact, or that of the assumption of its name."""
@@ -47,6 +66,8 @@ class Known:
         return self.assume(what, key) if value is None else value
 
     def assume(self, what: str, key: str) -> Any:
+        if (given := self.given(key)) is not None:
+            return given
         assumption = self._assumptions[key]
         self.note(what, key, assumption.value, assumption.unit, f"{assumption.reason} ({assumption.source})")
         return assumption.value
@@ -55,24 +76,50 @@ class Known:
         self.assumed[what, key] = Assumed(what, key, value, unit, why)
 
 
-def sorted_out(changes: Mapping[str, str]) -> tuple[dict[str, object], dict[str, str]]:
-    """Changes by fact key, in the unit of the key; and those by the path of a number of the simulation."""
-    given, direct = dict[str, object](), dict[str, str]()
+def sorted_out(catalogue: Catalogue, changes: Mapping[str, str]) -> tuple[Given, dict[str, str]]:
+    """Changes of facts and assumptions, in their unit; and those by the path of a number of the simulation.
+
+    A key that several parts have needs the part before it: `battery.power_peak`. Raises UnknownName, InputError.
+    """
+    given, direct = dict[tuple[str, str], object](), dict[str, str]()
     for key, text in changes.items():
-        fact = fact_keys().get(key)
-        if fact is None:
-            direct[key] = text
-        elif fact.type in ("number", "integer"):
-            value = _quantity(key, text, fact.unit)
-            _admit(key, text, value, fact)
-            given[key] = value
-        elif fact.type == "choice":
-            if text not in fact.choices:
-                raise UnknownName(key, text, fact.choices)
-            given[key] = text
+        part, name = _part_of(key)
+        fact, assumption = fact_keys().get(name), catalogue.assumptions.get(name)
+        if fact is not None:
+            given[part, name] = _value(key, text, fact)
+        elif assumption is not None and not isinstance(assumption.value, str | Mapping):
+            given["", name] = _quantity(key, text, assumption.unit)
         else:
-            raise InputError(f"--set {key}: expected a number or a choice, got a {fact.type}; write it into a part")
+            direct[key] = text
     return given, direct
+
+
+def _part_of(key: str) -> tuple[str, str]:
+    """The part and the name of a fact; raises InputError where several parts have it."""
+    before, _, name = key.partition(".")
+    if name and before in KINDS and name in fact_keys():
+        if KINDS[before] not in fact_keys()[name].kinds:
+            raise InputError(f"--set {key}: {name} is no fact of a {KINDS[before]}")
+        return before, name
+    fact = fact_keys().get(key)
+    if fact is None:
+        return "", key
+    parts = [part for part, kind in KINDS.items() if kind in fact.kinds]
+    if len(parts) > 1 and "" not in parts:
+        raise InputError(f"--set {key}: several parts have it; say {' or '.join(f'{part}.{key}' for part in parts)}")
+    return (parts[0] if parts else ""), key
+
+
+def _value(key: str, text: str, fact: FactKey) -> object:
+    if fact.type in ("number", "integer"):
+        value = _quantity(key, text, fact.unit)
+        _admit(key, text, value, fact)
+        return value
+    if fact.type != "choice":
+        raise InputError(f"--set {key}: expected a number or a choice, got a {fact.type}; write it into a part")
+    if text not in fact.choices:
+        raise UnknownName(key, text, fact.choices)
+    return text
 
 
 def _admit(key: str, text: str, value: float, fact: FactKey) -> None:

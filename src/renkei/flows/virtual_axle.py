@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 
 from renkei.errors import CannotTell, InputError
 from renkei.flows.assumed import Known
@@ -40,6 +41,34 @@ def e_axle_of(part: Part, vehicle: Vehicle, radius_m: float, known: Known) -> EA
         max_v=known.fact(facts, "dc_voltage_rating") or math.inf,
         mass_kg=known.fact(facts, "mass") or math.nan,
     )
+
+
+def together(axles: Sequence[EAxle]) -> EAxle:
+    """Several e-axles as one at the wheels, torque shared in proportion to their peaks. Raises InputError for maps."""
+    if len(axles) == 1:
+        return axles[0]
+    power_w, losses = sum(axle.peak_power_w for axle in axles), [axle.loss for axle in axles]
+    torque = sum(axle.peak_torque_nm * axle.ratio for axle in axles)
+    top = min(axle.max_speed_rad_s / axle.ratio for axle in axles)
+    shares = [axle.peak_power_w / power_w for axle in axles]
+
+    def mixed(key: str) -> float:
+        if not all(isinstance(loss, LossModel) for loss in losses):
+            raise InputError("e-axle: two e-axles of which one has a loss_map cannot be simulated together")
+        slower = [top * axle.ratio / axle.max_speed_rad_s for axle in axles]
+        power = {"speed": 1, "torque_speed": 1, "torque2_speed": 1, "speed2": 2}.get(key, 0)
+        terms = zip(shares, losses, slower, strict=True)
+        return float(sum(share * getattr(loss, key) * slow**power for share, loss, slow in terms))
+
+    return EAxle(
+        torque, power_w, top, 1.0, LossModel(**{field.name: mixed(field.name) for field in fields(LossModel)}),
+        continuous_torque_nm=sum(axle.continuous_torque_nm * axle.ratio for axle in axles),
+        continuous_power_w=sum(axle.continuous_power_w for axle in axles),
+        min_v=max(axle.min_v for axle in axles),
+        full_power_v=max(axle.full_power_v for axle in axles),
+        max_v=min(axle.max_v for axle in axles),
+        mass_kg=sum(axle.mass_kg for axle in axles),
+    )  # fmt: skip
 
 
 def _loss(part: Part, torque: float, power_w: float, top_rad_s: float, known: Known) -> LossModel | LossMap:

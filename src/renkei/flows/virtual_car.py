@@ -8,16 +8,17 @@ from typing import NamedTuple
 from renkei.catalogue import Catalogue
 from renkei.errors import CannotTell, InputError, UnknownName
 from renkei.facts import fact_keys
-from renkei.flows.assumed import Assumed, Known, number, sorted_out
-from renkei.flows.virtual_axle import e_axle_of
-from renkei.flows.virtual_pack import pack_of
+from renkei.flows.assumed import KINDS, Assumed, Known, number, sorted_out
+from renkei.flows.virtual_axle import e_axle_of, together
+from renkei.flows.virtual_pack import pack_of, pack_of_modules
 from renkei.parts import Limit, Part, Slot
+from renkei.sim.battery import Pack
 from renkei.sim.car import Braking, Car, Road
 from renkei.sim.drive import changed, keys
 from renkei.vehicle import Vehicle
 
 BATTERY, E_AXLE = "battery", "e-axle"
-_KINDS = {BATTERY: "battery-pack", E_AXLE: "e-axle"}
+_MODULE = "battery-module"
 
 
 class Violated(NamedTuple):
@@ -51,20 +52,29 @@ def virtual_car(
 ) -> VirtualCar:
     """The virtual car of a vehicle, with other parts or numbers where given. Raises UnknownName, CannotTell."""
     found = catalogue.vehicle(vehicle)
-    given, direct = sorted_out(changes or {})
+    given, direct = sorted_out(catalogue, changes or {})
     parts, violated = dict[str, Part](), list[Violated]()
     for name, other in ((BATTERY, battery), (E_AXLE, e_axle)):
-        slots = [slot for slot in found.slots.values() if slot.kind == _KINDS[name]]
+        slots = found_slots(found, name)
         part = _part(catalogue, found, slots, name, other)
         parts[name] = part
-        if other and slots:
+        if other and slots and part.kind == slots[0].kind:
             violated += _violations(part, slots[0])
+        for more in slots[1:]:
+            parts[more.name] = _part(catalogue, found, [more], name, None)
     violated += _between(parts[BATTERY], parts[E_AXLE]) if battery or e_axle else []
     known = Known(catalogue, given)
+    if parts[BATTERY].kind == _MODULE:
+        parts["battery replaced"] = _part(catalogue, found, found_slots(found, BATTERY), BATTERY, None)
     car = assembled(found, parts, known, _heavier_kg(catalogue, found, parts))
     for key, text in direct.items():
         car = changed(car, {_full(key, car): number(key, text)})
     return VirtualCar(found, car, parts, tuple(known.assumed.values()), tuple(violated))
+
+
+def found_slots(vehicle: Vehicle, name: str) -> list[Slot]:
+    """The slots for a battery, or for e-axles."""
+    return [slot for slot in vehicle.slots.values() if slot.kind == KINDS[name]]
 
 
 def first_virtual_car(catalogue: Catalogue) -> VirtualCar | None:
@@ -115,12 +125,12 @@ def _full(key: str, car: Car) -> str:
 
 
 def _part(catalogue: Catalogue, vehicle: Vehicle, slots: list[Slot], name: str, other: str | None) -> Part:
-    kind = _KINDS[name]
+    kind = KINDS[name]
     if other is None and not (slots and slots[0].fitted):
         raise CannotTell(f"{vehicle.id}: no {kind} is known for it; name one with --{name} PART")
     part = catalogue.part(other or slots[0].fitted or "")
-    if part.kind != kind:
-        raise InputError(f"{part.id} is a {part.kind}, not a {kind}")
+    if part.kind != kind and not (kind == KINDS[BATTERY] and part.kind == _MODULE):
+        raise InputError(f"{part.id} is of kind {part.kind}; expected {kind}")
     return part
 
 
@@ -150,8 +160,9 @@ def _judged(part: Part, limit: Limit, by: str) -> Violated | None:
 def assembled(vehicle: Vehicle, parts: Mapping[str, Part], known: Known, heavier_kg: float = 0.0) -> Car:
     """The car of a vehicle with these parts; `heavier_kg`: what they weigh more than those of its test."""
     facts, what = vehicle.facts, vehicle.id
-    axle = parts[E_AXLE].facts
-    driven = known.fact(facts, "driven_axle") or known.fact(axle, "drives_axle") or "front"
+    e_axles = [part for part in parts.values() if part.kind == KINDS[E_AXLE]]
+    axles = {known.fact(part.facts, "drives_axle") for part in e_axles} - {None}
+    driven = known.fact(facts, "driven_axle") or ("both" if len(axles) > 1 else next(iter(axles), "front"))
     braking = Braking(
         known.assume(what, f"braking_share_{driven}"),
         known.assume(what, "braking_deceleration_max"),
@@ -160,8 +171,8 @@ def assembled(vehicle: Vehicle, parts: Mapping[str, Part], known: Known, heavier
     )
     radius_m = known.of(what, facts, "tyre_radius")
     return Car(
-        pack=pack_of(parts[BATTERY], known, known.fact(facts, "charge_energy_wall")),
-        e_axle=e_axle_of(parts[E_AXLE], vehicle, radius_m, known),
+        pack=_pack(parts, known, known.fact(facts, "charge_energy_wall")),
+        e_axle=together([e_axle_of(part, vehicle, radius_m, known.within(E_AXLE)) for part in e_axles]),
         road=_road(vehicle, known, heavier_kg),
         braking=braking,
         tyre_radius_m=radius_m,
@@ -170,6 +181,13 @@ def assembled(vehicle: Vehicle, parts: Mapping[str, Part], known: Known, heavier
         charger_w=known.of(what, facts, "ac_charge_power_max") * 1000,
         charging_auxiliary_w=known.assume(what, "charging_auxiliary_power"),
     )
+
+
+def _pack(parts: Mapping[str, Part], known: Known, wall_kwh: float | None) -> Pack:
+    part, inside = parts[BATTERY], known.within(BATTERY)
+    if part.kind != _MODULE:
+        return pack_of(part, inside, wall_kwh)
+    return pack_of_modules(part, inside, pack_of(parts["battery replaced"], known.apart()))
 
 
 def _heavier_kg(catalogue: Catalogue, vehicle: Vehicle, parts: Mapping[str, Part]) -> float:
@@ -191,7 +209,7 @@ def _road(vehicle: Vehicle, known: Known, heavier_kg: float) -> Road:
     mass = known.fact(facts, "test_mass")
     if mass is None:
         raise CannotTell(f"{what}: its test mass is unknown; give it with --set test_mass=1700")
-    if heavier_kg and not known.is_given("test_mass"):
+    if heavier_kg and not known.given("test_mass") is not None:
         mass += heavier_kg
         known.note(what, "test_mass", round(mass, 1), "kg", f"As tested, and {heavier_kg:+g} kg of the other part.")
     coast_down = [known.fact(facts, f"road_load_{c}") for c in "abc"]

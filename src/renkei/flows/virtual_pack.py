@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from renkei.errors import CannotTell, InputError
@@ -43,6 +44,30 @@ def pack_of(part: Part, known: Known, wall_kwh: float | None = None) -> Pack:
         max_discharge_w=_discharge_w(part, known),
         max_charge_w=_charge_w(part, known, energy_kwh),
     )  # fmt: skip
+
+
+def pack_of_modules(part: Part, known: Known, replaced: Pack) -> Pack:
+    """As many modules as come nearest to the voltage, then to the energy, of the pack that they replace."""
+    one = pack_of(part, known)
+    in_series = max(1, round(replaced.middle_v / one.middle_v))
+    strings = max(1, round(replaced.energy_wh / (in_series * one.energy_wh)))
+    why = "Comes nearest to the {} of the pack that is replaced."
+    known.note(part.id, "modules_series", in_series, None, why.format("voltage"))
+    known.note(part.id, "modules_parallel", strings, None, why.format("energy"))
+    known.note(part.id, "test_mass", "as with the pack that is replaced", None, "Modules are weighed without a case.")
+    n = in_series * strings
+    return replace(
+        one,
+        series=one.series * in_series,
+        parallel=one.parallel * strings,
+        mass_kg=one.mass_kg * n,
+        joints_ohm=one.joints_ohm * in_series / strings,
+        cooling=one.cooling.times(n),
+        max_discharge_a=one.max_discharge_a * strings,
+        max_charge_a=one.max_charge_a * strings,
+        max_discharge_w=one.max_discharge_w.times(n),
+        max_charge_w=one.max_charge_w.times(n),
+    )
 
 
 def _cells(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from renkei.errors import SimulationError
 from renkei.sim.refuse import above_zero, not_negative, rising, same_length, share
@@ -103,6 +103,17 @@ class Cooling:
             coolant_w_per_k=self.coolant_w_per_k,
         )
 
+    def times(self, n: int) -> Cooling:
+        """Of n such parts side by side."""
+        return replace(
+            self,
+            cells_j_per_k=self.cells_j_per_k * n,
+            case_j_per_k=self.case_j_per_k * n,
+            cells_to_case_w_per_k=self.cells_to_case_w_per_k * n,
+            case_to_air_w_per_k=self.case_to_air_w_per_k * n,
+            coolant_w_per_k=self.coolant_w_per_k * n,
+        )
+
 
 @dataclass(frozen=True)
 class Pack:
@@ -139,6 +150,18 @@ class Pack:
     @property
     def cells(self) -> int:
         return self.series * self.parallel
+
+    @property
+    def middle_v(self) -> float:
+        """Voltage at half charge and no current."""
+        import numpy as np
+
+        return float(np.interp(0.5, self.cell.ocv_soc, self.cell.ocv_v)) * self.series
+
+    @property
+    def energy_wh(self) -> float:
+        """From the full to the empty cells at no current."""
+        return self.cell.energy_wh * self.cells
 
     @property
     def usable_wh(self) -> float:

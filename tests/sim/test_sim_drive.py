@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from balance import worst_imbalance
-from cars import car, cell, cell_on_wheels, e_axle, hills_of_speed, pack
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_cars import car, cell, cell_on_wheels, e_axle, hills_of_speed, pack
 
 from renkei.errors import SimulationError, UnknownName
 from renkei.sim.battery import Surface
@@ -43,6 +43,7 @@ def test_energy_is_conserved_in_each_step_of_any_car(
 ):
     random = np.random.default_rng(seed)
     speed = np.maximum(0, np.cumsum(random.normal(0, 1.5, 300)))
+    speed[5] += 1
     cycle = Cycle("random", np.arange(300.0), np.minimum(speed, 60))
     limits = {"max_charge_w": Surface.flat(4e4), "max_discharge_w": Surface.flat(1.2e5), "max_discharge_a": 250.0}
     any_car = car(
@@ -51,9 +52,10 @@ def test_energy_is_conserved_in_each_step_of_any_car(
     )  # fmt: skip
     try:
         driven = drive(any_car, cycle, Conditions(soc=soc, air_c=air_c, resistance_growth=growth), trace=True)
-    except SimulationError as e:
-        assert "enough charge" in str(e)
-        return
+    except SimulationError as refused:
+        if "enough charge" in str(refused):
+            return
+        raise
     assert worst_imbalance(driven.trace, any_car, cycle.speed_m_s[0]) < 1e-9
     m = driven.measures
     warmed = m["heat_stored_wh"] + m["heat_to_air_wh"] + m["heat_to_coolant_wh"]
@@ -78,17 +80,28 @@ BINDING = {
     "little torque": ({"e_axle": e_axle(peak_torque_nm=30.0)}, {}, "e-axle torque"),
     "little power": ({"e_axle": e_axle(peak_power_w=12e3)}, {}, "e-axle power"),
     "a slow motor": ({"e_axle": e_axle(max_speed_rad_s=400.0)}, {}, "e-axle speed"),
-    "a motor for more voltage": ({"e_axle": e_axle(full_power_v=800.0, peak_power_w=25e3)}, {}, "e-axle voltage window"),
+    "a motor for more voltage": (
+        {"e_axle": e_axle(full_power_v=800.0, peak_power_w=25e3)},
+        {},
+        "e-axle voltage window",
+    ),
     "a pack with a small fuse": ({"pack": pack(max_discharge_a=40.0)}, {}, "battery discharge current"),
     "a weak pack": ({"pack": pack(max_discharge_w=Surface.flat(15e3))}, {}, "battery discharge power"),
-    "cells with a high lowest voltage": ({"pack": pack(cell=cell(min_v=3.85))}, {"soc": 0.75}, "battery lowest voltage"),
+    "cells with a high lowest voltage": (
+        {"pack": pack(cell=cell(min_v=3.85))},
+        {"soc": 0.75},
+        "battery lowest voltage",
+    ),
     "a pack that takes little current": ({"pack": pack(max_charge_a=10.0)}, {}, "battery charge current"),
-    "a cold pack": ({"pack": pack(max_charge_w=Surface((0.0, 1.0), (0.0, 20.0), ((0.0, 0.0), (9e4, 9e4))))},
-                    {"air_c": 1.0}, "battery charge power"),
+    "a cold pack": (
+        {"pack": pack(max_charge_w=Surface((0.0, 1.0), (0.0, 20.0), ((0.0, 0.0), (9e4, 9e4))))},
+        {"air_c": 1.0},
+        "battery charge power",
+    ),
     "a full pack": ({"pack": pack(cell=cell(max_v=4.151))}, {"soc": 1.0}, "battery highest voltage"),
     "brakes that blend early": ({"braking": Braking(1.0, 0.1, 6, 1)}, {}, "regenerative braking share"),
     "a motor for less all day": ({"e_axle": e_axle(continuous_power_w=5e3)}, {}, "e-axle continuous power"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", BINDING)
@@ -179,8 +192,9 @@ def test_a_sweep_gives_what_single_cars_give():
 
 
 @pytest.mark.parametrize(
-    "key", ["pack.parallel", "pack.cell.capacity_ah", "e_axle.ratio", "e_axle.peak_power_w", "tyre_radius_m", "charger_w",
-            "charger_efficiency", "pack.cell.tau1_s", "pack.usable_from", "air_c", "health", "auxiliary_w"],
+    "key",
+    ["pack.parallel", "pack.cell.capacity_ah", "e_axle.ratio", "e_axle.peak_power_w", "tyre_radius_m", "charger_w",
+     "charger_efficiency", "pack.cell.tau1_s", "pack.usable_from", "air_c", "health", "auxiliary_w"],
 )  # fmt: skip
 def test_any_number_can_be_swept(key):
     changes = {
@@ -237,19 +251,42 @@ REFUSED = {
     "no number": (lambda: _cycle([0, 1, 2], [0, float("nan"), 2]), "speed_m_s: expected finite numbers"),
     "standstill": (lambda: _cycle([0, 1], [0, 0]), "expected a speed above 0 somewhere, got standstill throughout"),
     "one row": (lambda: _cycle([0], [0]), "time_s: expected two rows or more, got 1"),
-    "a voltage that falls": (lambda: cell(ocv_v=(3.0, 3.5, 3.4, 3.6, 3.8, 3.9, 4.1)), "ocv_v: expected a column that rises, got 3.5, then 3.4"),
-    "charges out of order": (lambda: cell(ocv_soc=(0, 0.2, 0.1, 0.4, 0.6, 0.8, 1)), "ocv_soc: expected a column that rises"),
+    "a voltage that falls": (
+        lambda: cell(ocv_v=(3.0, 3.5, 3.4, 3.6, 3.8, 3.9, 4.1)),
+        "ocv_v: expected a column that rises, got 3.5, then 3.4",
+    ),
+    "charges out of order": (
+        lambda: cell(ocv_soc=(0, 0.2, 0.1, 0.4, 0.6, 0.8, 1)),
+        "ocv_soc: expected a column that rises",
+    ),
     "an empty battery": (lambda: drive(car(), hills_of_speed(), Conditions(soc=0)), "soc: expected more than 0"),
-    "no charge left to move": (lambda: drive(car(pack=pack(cell=cell(min_v=3.9))), hills_of_speed(), Conditions(soc=0.02)),
-                               "soc: expected enough charge for the first metre"),
-    "too much charge": (lambda: drive(car(), hills_of_speed(), Conditions(soc=1.2)), "soc: expected a number from 0 to 1, got 1.2"),
+    "no charge left to move": (
+        lambda: drive(car(pack=pack(cell=cell(min_v=3.9))), hills_of_speed(), Conditions(soc=0.02)),
+        "soc: expected enough charge for the first metre",
+    ),
+    "too much charge": (
+        lambda: drive(car(), hills_of_speed(), Conditions(soc=1.2)),
+        "soc: expected a number from 0 to 1, got 1.2",
+    ),
     "negative resistance": (lambda: Surface.flat(-1.0), "values: expected numbers of 0 or more, got -1"),
-    "a limit between numbers and none": (lambda: Surface((0.0, 1.0), (25.0,), ((1.0, float("inf")),)), "expected no number without bound"),
-    "columns of two lengths": (lambda: sweep(car(), hills_of_speed(), {"auxiliary_w": [1, 2], "tyre_radius_m": [0.3]}), "expected columns of one length, got lengths [1, 2]"),
-    "a negative swept mass": (lambda: sweep(car(), hills_of_speed(), {"road.test_mass_kg": [1, -2]}), "test_mass_kg: expected a number above 0, got -2"),
-    "usable ends crossed": (lambda: pack(usable_from=0.9, usable_to=0.1), "usable_to: expected more than usable_from, 0.9, got 0.1"),
+    "a limit between numbers and none": (
+        lambda: Surface((0.0, 1.0), (25.0,), ((1.0, float("inf")),)),
+        "expected no number without bound",
+    ),
+    "columns of two lengths": (
+        lambda: sweep(car(), hills_of_speed(), {"auxiliary_w": [1, 2], "tyre_radius_m": [0.3]}),
+        "expected columns of one length, got lengths [1, 2]",
+    ),
+    "a negative swept mass": (
+        lambda: sweep(car(), hills_of_speed(), {"road.test_mass_kg": [1, -2]}),
+        "test_mass_kg: expected a number above 0, got -2",
+    ),
+    "usable ends crossed": (
+        lambda: pack(usable_from=0.9, usable_to=0.1),
+        "usable_to: expected more than usable_from, 0.9, got 0.1",
+    ),
     "a window upside down": (lambda: e_axle(min_v=400.0, max_v=300.0), "max_v: expected more than min_v, 400, got 300"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", REFUSED)
