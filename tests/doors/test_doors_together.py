@@ -136,8 +136,8 @@ class House:
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
-    sources = ("--vehicle", f"{RECORDED}={DEMO_LOG}", "--vehicle", CAR, "--vehicle", OTHER, "--loop")
-    with Up(*sources) as up, ExitStack() as opened:
+    vehicles = (f"{RECORDED}={DEMO_LOG}", f"{CAR}=none", f"{OTHER}=none")
+    with Up(*(part for v in vehicles for part in ("--vehicle", v)), "--loop") as up, ExitStack() as opened:
         yield House(up, opened, tmp_path_factory.mktemp("typed"))
 
 

@@ -143,7 +143,7 @@ def test_the_dashboard_answers(cars):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_and_frees_its_ports(number):
-    with Up("--vehicle", f"{OUTLANDER}={DEMO_LOG}", "--vehicle", CLARITY) as running:
+    with Up("--vehicle", f"{OUTLANDER}={DEMO_LOG}", "--vehicle", f"{CLARITY}=none") as running:
         watched(running.ports[OUTLANDER], ANGLE, 2)
         assert running.stop(number) == (0, "")
         for port in (*running.ports.values(), running.http_port):
@@ -154,7 +154,7 @@ def test_a_signal_ends_it_and_frees_its_ports(number):
 
 
 def test_who_still_watches_when_it_ends_is_told_so():
-    with Up("--vehicle", CLARITY) as running:
+    with Up("--vehicle", f"{CLARITY}=none") as running:
         command = [*RENKEI, "watch", BRAND, "--port", str(running.ports[CLARITY])]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
             assert watch.stdout.readline() == f"{BRAND}  Honda\n"

@@ -26,7 +26,7 @@ def up(
         list[str],
         typer.Option(
             metavar="ID[=SOURCE]",
-            help="A car and its source, a recording or live buses as told above; repeat for several.",
+            help="A car and its source, as told above; repeat for several.",
         ),
     ],
     grpc_port: Annotated[
@@ -45,7 +45,7 @@ def up(
         typer.Option(metavar="[ID:]UNIT", help="Unit of bare times in a recording: s, ms, us or ns."),
     ] = None,
     any_car: AnyCar = False,
-    speed: Annotated[float, typer.Option(metavar="X", help="Times the recorded pace.")] = 1.0,
+    speed: Annotated[float, typer.Option(metavar="X", help="Times the recorded or simulated pace.")] = 1.0,
     loop: Annotated[bool, typer.Option("--loop", help="Begin recordings again when they end.")] = False,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open the dashboard.")] = False,
     data: say.Data = None,
@@ -55,9 +55,10 @@ def up(
 
     A SOURCE is the file of a recording, or the buses of a live car, as python-can names interface and channel:
     can:INTERFACE:CHANNEL, for a car of several buses can:BUS@INTERFACE:CHANNEL,BUS@INTERFACE:CHANNEL. With ,listen at
-    the end nothing is ever sent; else answers on diagnostics are asked for and actuations go out.
+    the end nothing is ever sent; else answers on diagnostics are asked for and actuations go out. Without a SOURCE a
+    car is virtual and drives a cycle: virtual:CYCLE,soc=0.8,air=20 says which. With none clients publish its values.
 
-    Example: renkei up --vehicle mitsubishi/outlander-phev-2019=drive.log --loop
+    Example: renkei up --vehicle nissan/leaf-ze1-40 --vehicle mitsubishi/outlander-phev-2019=drive.log --loop
 
     Example: renkei up --vehicle honda/clarity-ev=can:socketcan:can0,listen
     """
@@ -76,13 +77,18 @@ def up(
 def _source(text: str) -> Source:
     from renkei.flows.live import PREFIX, live_source
     from renkei.flows.up import Source
+    from renkei.flows.virtual import VirtualSource, is_virtual, virtual_source
 
     id_, equals, source = text.partition("=")
     if equals and not source:
-        raise InputError("--vehicle: expected ID=SOURCE with a file, or can: and buses, after the =")
+        raise InputError("--vehicle: expected ID=SOURCE with a file, can: and buses, virtual, or none after the =")
     if source.startswith(PREFIX):
         return Source(id_, live=live_source(source))
-    return Source(id_, Path(source) if source else None)
+    if not source:
+        return Source(id_, virtual=VirtualSource())
+    if is_virtual(source):
+        return Source(id_, virtual=virtual_source(source))
+    return Source(id_, None if source == "none" else Path(source))
 
 
 def _with_options(sources: list[Source], buses: list[str], units: list[str]) -> list[Source]:

@@ -114,10 +114,16 @@ class Sender(NamedTuple):
         """When it is first due: nodes do not speak all at once."""
         return self.message.number * 37_000 % self.cycle_ns
 
-    def frames(self, n: int, t_ns: int, at: Callable[[str], Value]) -> list[Frame]:
-        """Its frames for the nth time, with the value that `at` gives for each path."""
+    def frames(self, n: int, t_ns: int, at: Callable[[str], Value], *, saturate: bool = False) -> list[Frame]:
+        """Its frames for the nth time, with the value that `at` gives for each path.
+
+        `saturate`: a number beyond what its field holds becomes the last that it holds. Raises ValueRefused.
+        """
         variant = self.variants[n % len(self.variants)]
-        data = payload(self.message, _values(variant, self.paths, at), base=_blank(self.message), count=n)
+        values = _values(variant, self.paths, at)
+        if saturate:
+            values = {row: _saturated(row, value) for row, value in values.items()}
+        data = payload(self.message, values, base=_blank(self.message), count=n)
         parts = frames_of(data) if self.message.prefix else [data]
         return [Frame(t_ns + k * 1_000_000, self.message.bus, self.message.id, part) for k, part in enumerate(parts)]
 
@@ -153,6 +159,19 @@ def _values(variant: _Variant, paths: Collection[str], at: Callable[[str], Value
         elif row.invalid:
             values[row] = None
     return {row: v for row, v in values.items() if _carried(row, v)}
+
+
+def _saturated(row: PlanRow, value: Any) -> Any:
+    """A number, or the last one that the field holds before it: what a control unit sends."""
+    if row.table is not None or row.plus or row.field.is_float or not isinstance(value, float):
+        return value
+    low, high = row.field.raws
+    for first, last in sorted(row.invalid, reverse=True):
+        high = first - 1 if first <= high <= last else high
+    for first, last in sorted(row.invalid):
+        low = last + 1 if first <= low <= last else low
+    lowest, highest = sorted(raw * row.scale + row.offset for raw in (low, high))
+    return max(lowest, min(highest, value))
 
 
 def _carried(row: PlanRow, value: Any) -> bool:

@@ -15,28 +15,31 @@ from renkei.doors.dashboard.door import Dashboard
 from renkei.doors.http import HttpDoor
 from renkei.doors.kuksa.door import KuksaDoor
 from renkei.doors.viss.door import Viss
-from renkei.errors import InputError, RenkeiError
+from renkei.errors import CannotTell, InputError, RenkeiError
 from renkei.flows.feeds import Feed, Publish, Updates, publisher
 from renkei.flows.live import LiveCar, LiveSource, lines_of, lonely_messages
 from renkei.flows.plans import plan_of
 from renkei.flows.recognise import car_of
 from renkei.flows.replay import Replay
+from renkei.flows.virtual import Driven, VirtualFeed, VirtualSource, driven_car, said_by
 from renkei.vehicle import Vehicle
 from renkei.vocabulary import Vocabulary, builtin
 
 
 @dataclass(frozen=True, slots=True)
 class Cars:
-    """What is up: the port of each vehicle, the port of the dashboard, the broker."""
+    """What is up: the port of each vehicle, the port of the dashboard, the broker and its loop, the sources."""
 
     broker: Broker
     ports: Mapping[str, int]
     http_port: int | None
+    feeds: Mapping[str, Feed] = field(default_factory=dict)
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A vehicle and the recording that stands for it, or the buses that it is connected to, if any.
+    """A vehicle, and the recording that stands for it, the buses that it is on, or how it is simulated, if any.
 
     `buses`: the recording's channel of a bus where it is not to be found out; `time_unit` overrides the recording's.
     """
@@ -44,6 +47,7 @@ class Source:
     vehicle: str
     log: Path | None = None
     live: LiveSource | None = None
+    virtual: VirtualSource | None = None
     buses: Mapping[str, str] = field(default_factory=dict)
     time_unit: str | None = None
 
@@ -52,6 +56,8 @@ class Source:
         """How the values that come from here name their source."""
         if self.live:
             return f"live on {self.live}"
+        if self.virtual:
+            return f"simulation of {self.virtual}"
         return f"recording {self.log.name}" if self.log else ""
 
 
@@ -90,8 +96,9 @@ async def up(
     feeds: dict[str, Feed] = {}
     for source, vehicle in zip(sources, vehicles, strict=True):
         broker.publish(vehicle.id, _attributes(vehicle, chosen), source="catalogue")
+        driven = _driven(source, catalogue, tell)
         # What the car says itself nobody else may say, and nobody can be first: the doors are not open yet.
-        own = broker.claim_signals(vehicle.id, _said(source, vehicle, vocabulary), by=source.origin)
+        own = broker.claim_signals(vehicle.id, _said(source, vehicle, vocabulary, driven), by=source.origin)
         publish = publisher(loop, broker, vehicle.id, own)
         if source.log is not None:
             car = None if options.any_car else car_of(catalogue, vehicle.id)
@@ -101,10 +108,13 @@ async def up(
             )  # fmt: skip
         elif source.live is not None:
             feeds[vehicle.id] = _live_car(vehicle, source.live, vocabulary, publish, tell)
+        elif driven is not None:
+            plan = plan_of(vehicle.map, vocabulary) if vehicle.known_map else None
+            feeds[vehicle.id] = VirtualFeed(driven, plan, chosen, publish, speed=options.speed)
     carried = [
         broker.claim_actuators(id_, feed.actuators, feed.carry)
         for id_, feed in feeds.items()
-        if isinstance(feed, LiveCar)
+        if isinstance(feed, LiveCar | VirtualFeed)
     ]
     async with AsyncExitStack() as open_doors:
         kuksa = KuksaDoor(broker, chosen, [v.id for v in vehicles], first_port=options.grpc_port)
@@ -122,14 +132,27 @@ async def up(
             open_doors.push_async_callback(asyncio.to_thread, feed.stop)
         for claim in carried:
             open_doors.callback(claim.release)
-        yield Cars(broker, ports, http_port)
+        yield Cars(broker, ports, http_port, feeds)
 
 
-def _said(source: Source, vehicle: Vehicle, vocabulary: Vocabulary | None) -> Sequence[int]:
-    """The signals that a recording stands for, or that come from the buses that are connected."""
-    if source.log is None and source.live is None:
+def _driven(source: Source, catalogue: Catalogue, tell: Callable[[str], None]) -> Driven | None:
+    """The virtual car of a source; None, and a line that says why, where too little is known to simulate it."""
+    if source.virtual is None:
+        return None
+    try:
+        return driven_car(catalogue, source.vehicle, source.virtual)
+    except CannotTell as e:
+        tell(f"{e}; it comes up without values, for clients to publish")
+        return None
+
+
+def _said(source: Source, vehicle: Vehicle, vocabulary: Vocabulary | None, driven: Driven | None) -> Sequence[int]:
+    """The signals that a recording stands for, that come from the buses that are connected, or that are simulated."""
+    if source.log is None and source.live is None and driven is None:
         return ()
-    plan = plan_of(vehicle.map, vocabulary)
+    plan = plan_of(vehicle.map, vocabulary) if vehicle.known_map or not driven else None
+    if plan is None or driven:
+        return said_by(plan, vocabulary or builtin())
     buses = plan.buses if source.live is None else [line.bus for line in lines_of(source.live, vehicle.map, plan)]
     messages = [m for m in (*plan.messages, *plan.answers) if m.bus in buses]
     return tuple(dict.fromkeys(row.index for m in messages for row in m.rows))
@@ -167,6 +190,8 @@ def _name(vehicle: Vehicle, source: Source) -> str:
     """What the dashboard calls a car: it must be plain that a recording is one."""
     if source.live:
         return f"{vehicle.name}, live on {source.live}"
+    if source.virtual:
+        return f"{vehicle.name}, virtual"
     return f"{vehicle.name}, replay of {source.log.name}" if source.log else f"{vehicle.name}, no source"
 
 
