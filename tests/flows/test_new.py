@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import renkei
+from renkei.app_files import read_app
 from renkei.can.dbc import load
 from renkei.catalogue import Catalogue
 from renkei.errors import InputError, OutputError, UnknownName
@@ -49,6 +50,12 @@ def test_a_new_maker_passes_the_check(tmp_path):
     (file,) = begin("maker", "acme", tmp_path, EMPTY)
     assert file == tmp_path / "makers/acme/maker.toml"
     assert check(Catalogue([tmp_path]), only_private=True).faults == ()
+
+
+def test_a_new_app_is_a_manifest(tmp_path):
+    (file,) = begin("app", "trip", tmp_path, EMPTY)
+    app = read_app(file)
+    assert (file, app.id, list(app.requires)) == (tmp_path / "apps/trip.toml", "trip", ["Vehicle.Speed"])
 
 
 def test_a_part_of_a_known_maker_takes_a_source_of_that_maker(tmp_path):
