@@ -22,7 +22,7 @@ from renkei.signal import DATATYPES, FLOAT32_MAX, INTEGERS, KINDS, Scalar, Signa
 from renkei.vss_file import leaves_of
 
 __all__ = [
-    "DATATYPES", "FLOAT32_MAX", "INTEGERS", "KINDS", "Scalar", "Signal", "Value", "Vocabulary", "builtin", "load",
+    "DATATYPES", "FLOAT32_MAX", "INTEGERS", "KINDS", "Scalar", "Signal", "Value", "Vocabulary", "builtin", "fits", "load",
     "overlay",
 ]  # fmt: skip
 
@@ -72,10 +72,10 @@ class Vocabulary:
         if len(fixed) == len(steps):
             leaf = self._by_path.get(pattern)
             return [leaf] if leaf else [s for s in self.signals if s.path.startswith(start + ".")]
-        return [s for s in self.signals if s.path.startswith(start) and _fits(s.path.split("."), steps)]
+        return [s for s in self.signals if s.path.startswith(start) and fits(s.path.split("."), steps)]
 
 
-def _fits(levels: Sequence[str], steps: Sequence[str]) -> bool:
+def fits(levels: Sequence[str], steps: Sequence[str]) -> bool:
     """True when the steps of a pattern stand for all levels of a path; takes levels × steps at most."""
     level = step = 0
     any_step, any_level = -1, 0  # the last ** and the first level that it does not yet stand for

@@ -15,7 +15,8 @@ from databroker_stub import DEADLINE_S, DatabrokerStub, point, registration, val
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from renkei.doors.kuksa.calls import MESSAGE_BYTES, MOST_STREAMS
+from renkei.doors.guard import MOST_STREAMS
+from renkei.doors.kuksa.calls import MESSAGE_BYTES
 from renkei.doors.kuksa.databroker import ROWS
 from renkei.doors.kuksa.databroker_schema import SDV
 

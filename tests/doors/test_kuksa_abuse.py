@@ -15,7 +15,8 @@ from kuksa.val.v2 import val_pb2 as val
 from kuksa.val.v2.val_pb2_grpc import VALStub
 from provider_stub import DEADLINE_S, ProviderStub, at, get, in_time
 
-from renkei.doors.kuksa.calls import MESSAGE_BYTES, MOST_ENTRIES, MOST_PATTERNS, MOST_STREAMS
+from renkei.doors.guard import MOST_STREAMS
+from renkei.doors.kuksa.calls import MESSAGE_BYTES, MOST_ENTRIES, MOST_PATTERNS
 
 SPEED = "Vehicle.Speed"
 TRACK = "Vehicle.Cabin.Infotainment.Media.Played.Track"

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import grpc
 
 from renkei.claims import Actuation
-from renkei.doors.asking import NOT_AFTER_KEY, PRIORITY_KEY, asking_of
-from renkei.doors.kuksa.calls import INVALID, House, StatusError, parse, refusing
+from renkei.doors.asking import NOT_AFTER_KEY, PRIORITY_KEY, Asking, asking_of
+from renkei.doors.kuksa.calls import INVALID, Caller, House, StatusError, parse, refusing
 from renkei.doors.kuksa.values import status_of
 from renkei.errors import InputError
 from renkei.vocabulary import Signal, Value
-
-
-class Caller(NamedTuple):
-    """Who asks, for which vehicle, until when (ns since 1970; None: without a deadline), and how urgently."""
-
-    vehicle: str
-    deadline_ns: int | None
-    by: str
-    priority: int = 0
-
 
 Target = tuple[Signal, Value]
 
@@ -32,7 +22,7 @@ def command(house: House, default: str, request_class: Any, answer: Callable[[Ca
     """A handler for one request that may move something; `answer` may raise StatusError."""
 
     async def call(raw: bytes, context: Any) -> bytes:
-        async with refusing(context):
+        async with refusing(house, context):
             return answer(caller_of(house, default, context), parse(request_class, raw))
         raise AssertionError("a refused RPC was aborted")
 
@@ -43,10 +33,11 @@ def command_stream(house: House, default: str, request_class: Any, answer: Calla
     """A handler for many such requests and one empty reply; the first StatusError ends it."""
 
     async def call(requests: Any, context: Any) -> bytes:
-        async with refusing(context):
+        async with refusing(house, context):
             caller = caller_of(house, default, context)
-            with house.one_more_stream(context.peer()):
+            async with house.streaming(caller):
                 async for raw in requests:
+                    house.guard.count_request(caller.guest)
                     answer(caller, parse(request_class, raw))
             return b""
         raise AssertionError("a refused RPC was aborted")
@@ -56,16 +47,18 @@ def command_stream(house: House, default: str, request_class: Any, answer: Calla
 
 def caller_of(house: House, default: str, context: Any) -> Caller:
     """Raises StatusError for a vehicle that there is not, and for a priority or time that is none."""
-    metadata = context.invocation_metadata() or ()
-    stated = dict(metadata)
+    caller = house.caller(default, context)
+    stated = dict(context.invocation_metadata() or ())
+    priority = _text(stated.get(PRIORITY_KEY))
     try:
-        asking = asking_of(context.peer(), _text(stated.get(PRIORITY_KEY)), _text(stated.get(NOT_AFTER_KEY)))
+        asking = asking_of(caller.by, priority, _text(stated.get(NOT_AFTER_KEY)))
     except InputError as e:
         raise StatusError(INVALID, str(e)) from None
+    asking = house.guard.ranked(caller.guest, asking, priority)
     left_s = context.time_remaining()
     if left_s is not None:
         asking = asking.until(time.time_ns() + int(left_s * 1e9))
-    return Caller(house.vehicle(default, metadata), asking.deadline_ns, asking.by, asking.priority)
+    return caller._replace(deadline_ns=asking.deadline_ns, priority=asking.priority)
 
 
 def _text(stated: Any) -> str | None:
@@ -75,19 +68,19 @@ def _text(stated: Any) -> str | None:
 def actuate(house: House, caller: Caller, targets: Iterable[Target], needs_carrier: bool = True) -> None:
     """Hand all targets over, or none; raises StatusError, and DATA_LOSS when a provider could not take them."""
     try:
-        handed = house.broker.actuate(
-            caller.vehicle,
-            [(signal.index, value) for signal, value in targets],
-            deadline_ns=caller.deadline_ns,
-            by=caller.by,
-            priority=caller.priority,
-            needs_carrier=needs_carrier,
-        )
+        handed = hand_over(house, caller, list(targets), needs_carrier)
     except InputError as refused:
         raise status_of(house, refused) from None
-    house.watch_deadline(caller.deadline_ns)
     if lost := next((a for a in handed if a.state == "failed"), None):
         raise StatusError(grpc.StatusCode.DATA_LOSS, _lost(house, lost))
+
+
+def hand_over(house: House, caller: Caller, targets: Sequence[Target], needs_carrier: bool) -> list[Actuation]:
+    """As Guard.actuate, with what the caller says of itself; raises InputError."""
+    asking = Asking(caller.by, caller.priority, caller.deadline_ns)
+    handed = house.guard.actuate(house.broker, caller.vehicle, caller.guest, targets, asking, needs_carrier)
+    house.watch_deadline(caller.deadline_ns)
+    return handed
 
 
 def _lost(house: House, actuation: Actuation) -> str:

@@ -6,20 +6,21 @@ import asyncio
 import inspect
 import re
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sized
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sized
+from contextlib import asynccontextmanager
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple, Protocol
 
 import grpc
 from google.protobuf.message import DecodeError
 
+from renkei.authority.scopes import Action
 from renkei.broker import Broker, Changes, Watcher
+from renkei.doors.guard import Guard, Guest, bearer
 from renkei.doors.kuksa.metadata import v2_metadata
 from renkei.doors.kuksa.schema import FIELDS
 from renkei.doors.kuksa.wire import Encoder, varint
-from renkei.errors import InputError, UnknownName
+from renkei.errors import Exhausted, InputError, NotAuthenticated, NotPermitted, OutputError, UnknownName
 from renkei.vocabulary import Signal, Vocabulary
 
 VEHICLE_KEY = "renkei-vehicle"
@@ -31,10 +32,10 @@ MOST_ENTRIES = 10_000
 """Entries of one request, or as many as there are signals."""
 MOST_PATTERNS = 100
 """Different patterns in one request."""
-MOST_STREAMS = 200
-"""Streams of one connection at a time."""
 LOST_FIELD = 1000
 """In a message of a subscription: how many values gave way to newer ones so far because its reader was slow."""
+UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
+FORBIDDEN = grpc.StatusCode.PERMISSION_DENIED
 EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
@@ -50,6 +51,28 @@ class StatusError(Exception):
     def __init__(self, code: grpc.StatusCode, text: str) -> None:
         super().__init__(text)
         self.code, self.text = code, text
+
+
+_CODES: dict[type[InputError], grpc.StatusCode] = {
+    NotAuthenticated: UNAUTHENTICATED,
+    NotPermitted: FORBIDDEN,
+    Exhausted: EXHAUSTED,
+    OutputError: grpc.StatusCode.UNAVAILABLE,
+}
+"""What the guard of all doors refuses, as gRPC says it."""
+
+
+class Caller(NamedTuple):
+    """Who asks, for which vehicle, until when (ns since 1970; None: without a deadline), and how urgently."""
+
+    vehicle: str
+    guest: Guest
+    deadline_ns: int | None = None
+    priority: int = 0
+
+    @property
+    def by(self) -> str:
+        return self.guest.name
 
 
 class Targets(NamedTuple):
@@ -77,15 +100,14 @@ class Asked(Protocol):
 
 
 class House:
-    """What the ports of one door share: the broker, the encoder, and whether the door is closing."""
+    """What the ports of one door share: the broker, the guard, the encoder, and whether the door is closing."""
 
-    def __init__(self, broker: Broker, vocabulary: Vocabulary) -> None:
-        self.broker, self.vocabulary = broker, vocabulary
+    def __init__(self, broker: Broker, vocabulary: Vocabulary, guard: Guard) -> None:
+        self.broker, self.vocabulary, self.guard = broker, vocabulary, guard
         self.encoder = Encoder(vocabulary)
         self.closing = False
         self.sources: dict[tuple[str, int], Asked] = {}
         self._waiting: set[asyncio.Event] = set()
-        self._streams: Counter[str] = Counter()
         self._expiry: asyncio.TimerHandle | None = None
         self._expiry_ns = 0
 
@@ -128,18 +150,12 @@ class House:
     def forget(self, event: asyncio.Event) -> None:
         self._waiting.discard(event)
 
-    @contextmanager
-    def one_more_stream(self, peer: str) -> Iterator[None]:
-        """Count a stream of a connection while it lasts; raises StatusError when it has too many."""
-        if self._streams[peer] >= MOST_STREAMS:
-            raise StatusError(EXHAUSTED, f"{MOST_STREAMS} streams of this connection are open")
-        self._streams[peer] += 1
-        try:
-            yield
-        finally:
-            self._streams[peer] -= 1
-            if not self._streams[peer]:
-                del self._streams[peer]
+    @asynccontextmanager
+    async def streaming(self, caller: Caller) -> AsyncIterator[None]:
+        """Count a stream of a client while it lasts, and end it with its token; may raise InputError."""
+        with self.guard.one_more_stream(caller.guest):
+            async with self.guard.while_it_holds(caller.guest):
+                yield
 
     def count(self, entries: Sized) -> None:
         """Raises StatusError for a request with too many entries."""
@@ -147,7 +163,26 @@ class House:
         if len(entries) > most:
             raise StatusError(EXHAUSTED, f"expected at most {most} entries in one request, got {len(entries)}")
 
-    def vehicle(self, default: str, metadata: Iterable[tuple[str, Any]] | None) -> str:
+    def caller(self, default: str, context: Any) -> Caller:
+        """Who asks for which vehicle; raises StatusError, and InputError for what the guard refuses."""
+        metadata = context.invocation_metadata() or ()
+        token = next((str(value) for key, value in metadata if key == "authorization"), None)
+        guest = self.guard.admit(bearer(token), context.peer(), "kuksa")
+        self.guard.count_request(guest)
+        vehicle = self._vehicle(default, metadata)
+        self.guard.reach(guest, vehicle)
+        return Caller(vehicle, guest)
+
+    def need(self, caller: Caller, action: Action, signals: Iterable[Signal]) -> None:
+        """Raises NotPermitted at the first signal with which the token does not allow it."""
+        for signal in signals:
+            self.guard.need(caller.guest, action, signal)
+
+    def told_refused(self, caller: Caller, path: str, why: str) -> None:
+        """Write down what is refused inside a reply, where no status says so."""
+        self.guard.refused(why, door="kuksa", by=caller.by, peer=caller.guest.peer, vehicle=caller.vehicle, path=path)
+
+    def _vehicle(self, default: str, metadata: Iterable[tuple[str, Any]] | None) -> str:
         """The vehicle that the metadata names, else that of the port; raises StatusError."""
         for key, value in metadata or ():
             if key == VEHICLE_KEY:
@@ -187,12 +222,18 @@ def signal_at(vocabulary: Vocabulary, path: str) -> Signal:
 
 
 @asynccontextmanager
-async def refusing(context: Any) -> AsyncIterator[None]:
-    """End the RPC with the status of a StatusError that is raised inside."""
+async def refusing(house: House, context: Any) -> AsyncIterator[None]:
+    """End the RPC with the status of a StatusError that is raised inside, or of what the guard refuses."""
     try:
         yield
     except StatusError as refused:
+        house.guard.refused(refused.text, door="kuksa", peer=context.peer(), status=refused.code.name)
         await context.abort(refused.code, refused.text)
+    except NotAuthenticated as refused:  # the guard has written it down
+        await context.abort(UNAUTHENTICATED, str(refused))
+    except tuple(_CODES) as refused:
+        house.guard.refused(refused, door="kuksa", peer=context.peer(), status=_CODES[type(refused)].name)
+        await context.abort(_CODES[type(refused)], str(refused))
 
 
 def bounded(parts: Iterable[bytes]) -> bytes:
@@ -209,14 +250,13 @@ def bounded(parts: Iterable[bytes]) -> bytes:
 
 
 def unary(
-    house: House, default: str, request_class: Any, answer: Callable[[str, Any], bytes | Awaitable[bytes]]
+    house: House, default: str, request_class: Any, answer: Callable[[Caller, Any], bytes | Awaitable[bytes]]
 ) -> Any:
-    """A handler for one request and one reply; `answer` takes the vehicle and the request and may raise StatusError."""
+    """A handler for one request and one reply; `answer` takes who asks and the request and may raise StatusError."""
 
     async def call(raw: bytes, context: Any) -> bytes:
-        async with refusing(context):
-            vehicle = house.vehicle(default, context.invocation_metadata())
-            answered = answer(vehicle, parse(request_class, raw))
+        async with refusing(house, context):
+            answered = answer(house.caller(default, context), parse(request_class, raw))
             return await answered if inspect.isawaitable(answered) else answered
         raise AssertionError("a refused RPC was aborted")
 
@@ -224,17 +264,17 @@ def unary(
 
 
 def stream(
-    house: House, default: str, request_class: Any, start: Callable[[str, Any], Stream | Awaitable[Stream]]
+    house: House, default: str, request_class: Any, start: Callable[[Caller, Any], Stream | Awaitable[Stream]]
 ) -> Any:
     """A handler for one request and a stream of replies; `start` may raise StatusError."""
 
     async def call(raw: bytes, context: Any) -> None:
-        async with refusing(context):
-            with house.one_more_stream(context.peer()):
-                vehicle = house.vehicle(default, context.invocation_metadata())
-                answered = start(vehicle, parse(request_class, raw))
+        async with refusing(house, context):
+            caller = house.caller(default, context)
+            async with house.streaming(caller):
+                answered = start(caller, parse(request_class, raw))
                 started = await answered if inspect.isawaitable(answered) else answered
-                await _serve(house, vehicle, started, context.write)
+                await _serve(house, caller.vehicle, started, context.write)
         await context.abort(*STOPPING)
 
     return grpc.unary_stream_rpc_method_handler(call)

@@ -13,8 +13,19 @@ import grpc
 
 from renkei.broker import Changes, Datapoint, Watcher
 from renkei.doors.kuksa import databroker_wire as wire
-from renkei.doors.kuksa.actuating import Caller, Target, caller_of, command
-from renkei.doors.kuksa.calls import INVALID, House, StatusError, Stream, bounded, parse, refusing, stream, unary
+from renkei.doors.kuksa.actuating import Target, caller_of, command, hand_over
+from renkei.doors.kuksa.calls import (
+    INVALID,
+    Caller,
+    House,
+    StatusError,
+    Stream,
+    bounded,
+    parse,
+    refusing,
+    stream,
+    unary,
+)
 from renkei.doors.kuksa.databroker_schema import DATA_TYPES, POINT_FIELDS, SDV
 from renkei.doors.kuksa.query import Query
 from renkei.doors.kuksa.values import refuse_stale, source_time_ns, status_of
@@ -46,21 +57,23 @@ def collector_handlers(house: House, vehicle: str) -> dict[str, Any]:
     }
 
 
-def _get(house: House, vehicle: str, request: Any) -> bytes:
+def _get(house: House, caller: Caller, request: Any) -> bytes:
     if not request.datapoints:
         raise StatusError(INVALID, "No datapoints requested")
     house.count(request.datapoints)
-    return bounded(wire.entry(name, _latest(house, vehicle, name)) for name in dict.fromkeys(request.datapoints))
+    return bounded(wire.entry(name, _latest(house, caller, name)) for name in dict.fromkeys(request.datapoints))
 
 
-def _latest(house: House, vehicle: str, name: str) -> bytes:
+def _latest(house: House, caller: Caller, name: str) -> bytes:
     signal = house.vocabulary.get(name)
     if signal is None:
         return wire.UNKNOWN
-    return wire.datapoint(house, signal.index, house.broker.latest(vehicle, signal.index))
+    if not caller.guest.grant.may("read", name):
+        return wire.DENIED
+    return wire.datapoint(house, signal.index, house.broker.latest(caller.vehicle, signal.index))
 
 
-def _metadata(house: House, _vehicle: str, request: Any) -> bytes:
+def _metadata(house: House, _caller: Caller, request: Any) -> bytes:
     """Of all signals when none is named; a name that is not known gives nothing."""
     house.count(request.names)
     named = [house.vocabulary.get(name) for name in dict.fromkeys(request.names)]
@@ -81,9 +94,11 @@ def _set(house: House, caller: Caller, request: Any) -> bytes:
             errors[name] = SDV.UNKNOWN_DATAPOINT
             continue
         try:
+            house.need(caller, "actuate", [signal])
             targets[name] = _target(signal, point)
         except InputError as refused:
             errors[name] = wire.error_of(refused)
+            house.told_refused(caller, name, str(refused))
     if errors:
         errors |= dict.fromkeys(targets, SDV.INTERNAL_ERROR)
     else:
@@ -103,31 +118,25 @@ def _target(signal: Signal, point: Any) -> Target:
 def _hand_over(house: House, caller: Caller, targets: Mapping[str, Target]) -> dict[str, int]:
     """A target needs no carrier here: it is a wish that is kept, whoever carries it out."""
     try:
-        handed = house.broker.actuate(
-            caller.vehicle,
-            [(signal.index, value) for signal, value in targets.values()],
-            deadline_ns=caller.deadline_ns,
-            by=caller.by,
-            priority=caller.priority,
-            needs_carrier=False,
-        )
+        handed = hand_over(house, caller, list(targets.values()), needs_carrier=False)
     except Held as refused:
+        house.told_refused(caller, refused.path, str(refused))
         return dict.fromkeys(targets, SDV.INTERNAL_ERROR) | {refused.path: wire.error_of(refused)}
     except InputError as refused:
         raise status_of(house, refused) from None
-    house.watch_deadline(caller.deadline_ns)
     return {house.vocabulary.signals[a.index].path: SDV.INTERNAL_ERROR for a in handed if a.state == "failed"}
 
 
 # Rows
 
 
-def _subscribe(house: House, vehicle: str, request: Any) -> Stream:
+def _subscribe(house: House, caller: Caller, request: Any) -> Stream:
     try:
         query = Query(request.query, house.vocabulary)
     except InputError as refused:
         raise StatusError(INVALID, str(refused)) from None
-    rows = _Rows(query, {i: house.broker.latest(vehicle, i) for i in query.inputs})
+    house.need(caller, "read", [house.vocabulary.signals[i] for i in query.inputs])
+    rows = _Rows(query, {i: house.broker.latest(caller.vehicle, i) for i in query.inputs})
     return Stream(Watcher(query.inputs, ROWS, apart=True), rows.after({}), rows.after)
 
 
@@ -151,7 +160,7 @@ class _Rows:
 # Collector
 
 
-def _register(house: House, _vehicle: str, request: Any) -> bytes:
+def _register(house: House, caller: Caller, request: Any) -> bytes:
     """Ids of signals of the vocabulary, whose datatypes must travel alike; raises StatusError at the first other."""
     house.count(request.list)
     results = {}
@@ -160,6 +169,8 @@ def _register(house: House, _vehicle: str, request: Any) -> bytes:
             signal = house.vocabulary[asked.name]
         except UnknownName as unknown:
             raise StatusError(INVALID, f"Failed to register {unknown}") from None
+        if not caller.guest.grant.may("create", signal.path):  # nothing is created, so a feeder's right does too
+            house.need(caller, "provide:data", [signal])
         datatype = _DATATYPES.get(asked.data_type)
         if datatype is None or asked.change_type not in (SDV.STATIC, SDV.ON_CHANGE, SDV.CONTINUOUS):
             what = "data" if datatype is None else "change"
@@ -181,9 +192,9 @@ def _stream_datapoints(house: House, default: str) -> Any:
     """Values are stored as they come; only what was refused is answered."""
 
     async def call(requests: Any, context: Any) -> None:
-        async with refusing(context):
+        async with refusing(house, context):
             caller = caller_of(house, default, context)
-            with house.one_more_stream(context.peer()):
+            async with house.streaming(caller):
                 async for raw in requests:
                     points = parse(SDV.StreamDatapointsRequest, raw).datapoints
                     if errors := _store(house, caller, points):
@@ -202,10 +213,12 @@ def _store(house: House, caller: Caller, points: Mapping[int, Any]) -> dict[int,
             errors[index] = SDV.UNKNOWN_DATAPOINT
             continue
         try:
+            house.need(caller, "provide:data", [house.vocabulary.signals[index]])
             value = wire.value_in(house.vocabulary.signals[index], point)
             updates.append((index, value, source_time_ns(point)))
         except InputError as refused:
             errors[index] = wire.error_of(refused)
+            house.told_refused(caller, house.vocabulary.signals[index].path, str(refused))
     for index, why in house.broker.put_all(caller.vehicle, updates, source=caller.by).items():
         errors[index] = wire.error_of(why)
     return errors

@@ -12,12 +12,14 @@ from renkei.doors.kuksa.databroker_schema import ALLOWED_FIELDS, DATA_TYPES, POI
 from renkei.doors.kuksa.query import Cell
 from renkei.doors.kuksa.schema import SCALARS
 from renkei.doors.kuksa.wire import encoder, field, timestamp, value_of, varint
-from renkei.errors import Claimed, Held, InputError, NotActuator, ValueRefused
+from renkei.errors import Claimed, Held, InputError, NotActuator, NotPermitted, ValueRefused
 from renkei.vocabulary import INTEGERS, Signal
 
 _FAILURE = varint(SDV.Datapoint.DESCRIPTOR.fields_by_name["failure_value"].number << 3)
 UNKNOWN = _FAILURE + varint(SDV.Datapoint.UNKNOWN_DATAPOINT)
 """The Datapoint of a name that is not known."""
+DENIED = _FAILURE + varint(SDV.Datapoint.ACCESS_DENIED)
+"""The Datapoint of what may not be read."""
 _MISSING = {
     "not available": _FAILURE + varint(SDV.Datapoint.NOT_AVAILABLE),
     "stale": _FAILURE + varint(SDV.Datapoint.NOT_AVAILABLE),
@@ -63,7 +65,7 @@ def error_of(refused: InputError) -> int:
     """The DatapointError that says why something was refused."""
     if isinstance(refused, ValueRefused):
         error: int = SDV.INVALID_TYPE if refused.why == "type" else SDV.OUT_OF_BOUNDS
-    elif isinstance(refused, Claimed | Held | NotActuator):
+    elif isinstance(refused, Claimed | Held | NotActuator | NotPermitted):
         error = SDV.ACCESS_DENIED
     else:
         error = SDV.INTERNAL_ERROR

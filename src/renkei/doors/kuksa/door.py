@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import grpc
 
 from renkei.broker import Broker
+from renkei.doors.guard import Guard
 from renkei.doors.kuksa import databroker, v1, v2
 from renkei.doors.kuksa.calls import MESSAGE_BYTES, House
 from renkei.errors import DoorError, UnknownName
@@ -39,8 +40,8 @@ class KuksaDoor:
     """kuksa.val.v2 and kuksa.val.v1 for each of `vehicles`, on ports that count up from `first_port`.
 
     With `first_port` 0 each vehicle gets a free port. On any port the metadata `renkei-vehicle: ID` chooses another
-    vehicle. There is no authorization, so only this machine can reach the ports unless `host` says otherwise. Raises
-    UnknownName for a vehicle that the broker does not have.
+    vehicle. The guard says who may do what; without one everybody may, so only this machine can reach the ports unless
+    `host` says otherwise. Raises UnknownName for a vehicle that the broker does not have.
     """
 
     def __init__(
@@ -50,19 +51,20 @@ class KuksaDoor:
         vehicles: Sequence[str],
         host: str = "127.0.0.1",
         first_port: int = 55555,
+        guard: Guard | None = None,
     ) -> None:
         self._broker, self._vocabulary = broker, vocabulary
         self._vehicles = tuple(vehicles)
         for vehicle in self._vehicles:
             if vehicle not in broker.vehicles:
                 raise UnknownName("vehicle", vehicle, broker.vehicles)
-        self._host, self._first_port = host, first_port
+        self._host, self._first_port, self._guard = host, first_port, guard or Guard()
         self._house: House | None = None
         self._servers: list[grpc.aio.Server] = []
 
     async def open(self) -> dict[str, int]:
         """Open all ports and return them by vehicle; raises DoorError, with none left open, when one cannot be had."""
-        house = self._house = House(self._broker, self._vocabulary)
+        house = self._house = House(self._broker, self._vocabulary, self._guard)
         ports = {}
         try:
             for position, vehicle in enumerate(self._vehicles):

@@ -12,7 +12,7 @@ import grpc
 
 from renkei.claims import Actuation, ActuatorClaim, SignalClaim
 from renkei.datapoint import bulk
-from renkei.doors.kuksa.calls import INVALID, NOT_FOUND, STOPPING, House, StatusError, parse, refusing
+from renkei.doors.kuksa.calls import INVALID, NOT_FOUND, STOPPING, Caller, House, StatusError, parse, refusing
 from renkei.doors.kuksa.schema import V2
 from renkei.doors.kuksa.values import signal_of, signal_with_id, source_time_ns, status_of, value_in
 from renkei.doors.kuksa.wire import field, repeated, varint
@@ -34,9 +34,10 @@ def handler(house: House, default: str) -> Any:
     """The RPC, for a port whose own vehicle is `default`."""
 
     async def call(requests: Any, context: Any) -> None:
-        async with refusing(context):
-            with house.one_more_stream(context.peer()):
-                provider = Provider(house, house.vehicle(default, context.invocation_metadata()), context.peer())
+        async with refusing(house, context):
+            caller = house.caller(default, context)
+            async with house.streaming(caller):
+                provider = Provider(house, caller)
                 try:
                     await _serve(provider, requests, context.write)
                 finally:
@@ -82,8 +83,8 @@ async def _write(provider: Provider, write: Callable[[bytes], Awaitable[None]]) 
 class Provider:
     """One provider's stream: its claims, what waits to be sent to it, and what it has not answered yet."""
 
-    def __init__(self, house: House, vehicle: str, peer: str) -> None:
-        self._house, self._vehicle, self._peer = house, vehicle, peer
+    def __init__(self, house: House, caller: Caller) -> None:
+        self._house, self._vehicle, self._caller = house, caller.vehicle, caller
         self._actuators: ActuatorClaim | None = None
         self._signals: SignalClaim | None = None
         self._outbox: deque[bytes | Sequence[Actuation]] = deque()
@@ -139,7 +140,9 @@ class Provider:
 
     def _provide_actuation(self, request: Any) -> None:
         self._house.count(request.actuator_identifiers)
-        indices = [signal_of(self._house, each).index for each in request.actuator_identifiers]
+        signals = [signal_of(self._house, each) for each in request.actuator_identifiers]
+        self._house.need(self._caller, "provide:actuation", signals)
+        indices = [s.index for s in signals]
         try:
             if self._actuators:
                 self._actuators.extend(indices)
@@ -151,12 +154,15 @@ class Provider:
 
     def _provide_signals(self, request: Any) -> None:
         self._house.count(request.signals_sample_intervals)
-        indices = [signal_with_id(self._house, i).index for i in sorted(request.signals_sample_intervals)]
+        signals = [signal_with_id(self._house, i) for i in sorted(request.signals_sample_intervals)]
+        self._house.need(self._caller, "provide:data", signals)
+        indices = [s.index for s in signals]
         try:
             if self._signals:
                 self._signals.extend(indices)
             else:
-                self._signals = self._house.broker.claim_signals(self._vehicle, indices, self._interested, self._peer)
+                by = self._caller.by
+                self._signals = self._house.broker.claim_signals(self._vehicle, indices, self._interested, by)
         except InputError as refused:
             raise status_of(self._house, refused) from None
         self._house.sources.update({(self._vehicle, i): self for i in indices})

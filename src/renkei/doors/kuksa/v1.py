@@ -17,9 +17,11 @@ from renkei.broker import Changes, Datapoint, Watcher
 from renkei.doors.kuksa.actuating import caller_of, command
 from renkei.doors.kuksa.calls import (
     EXHAUSTED,
+    FORBIDDEN,
     INVALID,
     MOST_PATTERNS,
     NOT_FOUND,
+    Caller,
     House,
     StatusError,
     Stream,
@@ -35,6 +37,7 @@ from renkei.doors.kuksa.metadata import v1_metadata
 from renkei.doors.kuksa.schema import V1
 from renkei.doors.kuksa.v1_set import entry_error, set_entries
 from renkei.doors.kuksa.wire import field, varint
+from renkei.errors import NotPermitted
 from renkei.vocabulary import Signal
 
 SERVICE = "kuksa.val.v1.VAL"
@@ -64,16 +67,17 @@ def _streamed_update(house: House, default: str) -> Any:
     """Each request answered as Set answers it: the two replies have the same fields."""
 
     async def call(requests: Any, context: Any) -> None:
-        async with refusing(context):
+        async with refusing(house, context):
             caller = caller_of(house, default, context)
-            with house.one_more_stream(context.peer()):
+            async with house.streaming(caller):
                 async for raw in requests:
+                    house.guard.count_request(caller.guest)
                     await context.write(set_entries(house, caller, parse(V1.StreamedUpdateRequest, raw)))
 
     return grpc.stream_stream_rpc_method_handler(call)
 
 
-def _server_info(_vehicle: str, _request: Any) -> bytes:
+def _server_info(_caller: Caller, _request: Any) -> bytes:
     info: bytes = V1.GetServerInfoResponse(name="renkei", version=version("renkei")).SerializeToString()
     return info
 
@@ -123,16 +127,34 @@ async def _wanted(house: House, entries: Any) -> tuple[dict[int, frozenset[int]]
     return wanted, refused
 
 
-async def _get(house: House, vehicle: str, request: Any) -> bytes:
+async def _get(house: House, caller: Caller, request: Any) -> bytes:
+    """An entry that may not be read keeps all back, as clients of v1 know it; metadata may be read by all."""
     if not request.entries:
         raise StatusError(INVALID, "No datapoints requested")
     wanted, refused = await _wanted(house, request.entries)
+    forbidden = _forbidden(house, caller, wanted)
+    if forbidden:
+        wanted, refused = {}, refused | forbidden
     failed = V1.GetResponse(errors=[entry_error(path, e) for path, e in refused.items()])
     if failed.errors:
         failed.error.CopyFrom(failed.errors[0].error)
     signals = house.vocabulary.signals
-    entries = (field(1, _entry(house, vehicle, signals[i], fields)) for i, fields in wanted.items())
+    entries = (field(1, _entry(house, caller.vehicle, signals[i], fields)) for i, fields in wanted.items())
     return bounded([failed.SerializeToString(), *entries])
+
+
+def _forbidden(house: House, caller: Caller, wanted: Mapping[int, frozenset[int]]) -> dict[str, StatusError]:
+    """Why values or targets that are wanted may not be read, by path."""
+    refused = {}
+    for index, fields in wanted.items():
+        signal = house.vocabulary.signals[index]
+        if fields & {V1.FIELD_VALUE, V1.FIELD_ACTUATOR_TARGET}:
+            try:
+                house.need(caller, "read", [signal])
+            except NotPermitted as e:
+                refused[signal.path] = StatusError(FORBIDDEN, str(e))
+                house.told_refused(caller, signal.path, str(e))
+    return refused
 
 
 def _entry(house: House, vehicle: str, signal: Signal, fields: frozenset[int]) -> bytes:
@@ -156,24 +178,32 @@ def _metadata(signal: Signal, fields: frozenset[int]) -> bytes:
     return b"" if message is None else field(10, message.SerializeToString())
 
 
-async def _subscribe(house: House, vehicle: str, request: Any) -> Stream:
+async def _subscribe(house: House, caller: Caller, request: Any) -> Stream:
+    """What a branch or pattern names is narrowed to what may be read; a leaf that may not be read is refused."""
     if not request.entries:
         raise StatusError(INVALID, "Subscription request must contain at least one entry.")
     wanted, refused = await _wanted(house, request.entries)
     for e in refused.values():
         raise e
-    signals = house.vocabulary.signals
+    signals, named = house.vocabulary.signals, {entry.path for entry in request.entries}
+    forbidden = _forbidden(house, caller, wanted)
+    for path, e in forbidden.items():
+        if path in named or len(forbidden) == len(wanted):
+            raise e
+    wanted = {i: fields for i, fields in wanted.items() if signals[i].path not in forbidden}
+    vehicle = caller.vehicle
     first = bounded([_update(_entry(house, vehicle, signals[i], fields), fields) for i, fields in wanted.items()])
     values = {i for i, fields in wanted.items() if V1.FIELD_VALUE in fields}
     changed = partial(_changed, house, _VALUE, V1.FIELD_VALUE)
-    return Stream(Watcher(values), first, changed, tuple(_targets(house, values, wanted)))
-
-
-def _targets(house: House, values: set[int], wanted: Mapping[int, frozenset[int]]) -> Iterator[Targets]:
-    """Who asks for the target alone is how a provider of v1 carries out; who asks for values too looks on."""
-    changed = partial(_changed, house, _TARGET, V1.FIELD_ACTUATOR_TARGET)
     indices = {i for i, fields in wanted.items() if V1.FIELD_ACTUATOR_TARGET in fields}
-    for chosen, carries in ((indices - values, True), (indices & values, False)):
+    carried = {i for i in indices - values if caller.guest.grant.may("provide:actuation", signals[i].path)}
+    return Stream(Watcher(values), first, changed, tuple(_targets(house, indices, carried)))
+
+
+def _targets(house: House, indices: set[int], carried: set[int]) -> Iterator[Targets]:
+    """Who asks for the target alone, and may provide, is how v1 carries out; any other one looks on."""
+    changed = partial(_changed, house, _TARGET, V1.FIELD_ACTUATOR_TARGET)
+    for chosen, carries in ((carried, True), (indices - carried, False)):
         if chosen:
             yield Targets(Watcher(chosen), changed, carries)
 

@@ -6,18 +6,17 @@ from typing import Any
 
 import grpc
 
-from renkei.doors.kuksa.actuating import Caller, Target, actuate
-from renkei.doors.kuksa.calls import INVALID, NOT_FOUND, PATH_LENGTH, House, StatusError, signal_at
+from renkei.doors.kuksa.actuating import Target, actuate
+from renkei.doors.kuksa.calls import FORBIDDEN, INVALID, NOT_FOUND, PATH_LENGTH, Caller, House, StatusError, signal_at
 from renkei.doors.kuksa.schema import V1
 from renkei.doors.kuksa.values import refuse_stale, source_time_ns, status_of, target_in, value_in
-from renkei.errors import ValueRefused
+from renkei.errors import NotPermitted, ValueRefused
 from renkei.vocabulary import Signal, Value
 
-_FORBIDDEN = grpc.StatusCode.PERMISSION_DENIED
 _ERRORS = {
     NOT_FOUND: (404, "not_found"),
     INVALID: (400, "bad_request"),
-    _FORBIDDEN: (403, "forbidden"),
+    FORBIDDEN: (403, "forbidden"),
     grpc.StatusCode.ALREADY_EXISTS: (403, "forbidden"),
     grpc.StatusCode.FAILED_PRECONDITION: (403, "forbidden"),
     grpc.StatusCode.DEADLINE_EXCEEDED: (408, "timeout"),
@@ -41,11 +40,13 @@ def set_entries(house: House, caller: Caller, request: Any) -> bytes:
     if not request.updates:
         raise StatusError(INVALID, "No datapoints requested")
     house.count(request.updates)
-    setting = _Setting(house)
+    setting = _Setting(house, caller)
     for update in request.updates:
         setting.read(update)
     setting.store(caller)
     setting.hand_over(caller)
+    for path, refused in setting.errors:
+        house.told_refused(caller, path, refused.text)
     reply = V1.SetResponse(errors=[entry_error(path, refused) for path, refused in setting.errors])
     if reply.errors:
         reply.error.CopyFrom(reply.errors[0].error)
@@ -56,8 +57,8 @@ def set_entries(house: House, caller: Caller, request: Any) -> bytes:
 class _Setting:
     """What one request sets, and what of it was refused."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    def __init__(self, house: House, caller: Caller) -> None:
+        self._house, self._caller = house, caller
         self._values: list[tuple[int, Value | None, int | None]] = []
         self._targets: list[Target] = []
         self._target_refused = False
@@ -76,24 +77,28 @@ class _Setting:
         if V1.FIELD_ACTUATOR_TARGET in fields:
             self._read_target(signal, entry.actuator_target)
         if fields - {V1.FIELD_PATH, V1.FIELD_VALUE, V1.FIELD_ACTUATOR_TARGET}:
-            self.errors.append((signal.path, StatusError(_FORBIDDEN, "only values and targets can be set")))
+            self.errors.append((signal.path, StatusError(FORBIDDEN, "only values and targets can be set")))
 
     def _read_value(self, signal: Signal, point: Any) -> None:
         try:
+            self._house.need(self._caller, "provide:data", [signal])
             self._values.append((signal.index, value_in(signal, point, "value"), source_time_ns(point)))
         except StatusError as refused:
             self.errors.append((signal.path, refused))
+        except NotPermitted as refused:
+            self.errors.append((signal.path, status_of(self._house, refused)))
 
     def _read_target(self, signal: Signal, point: Any) -> None:
         if signal.kind != "actuator":
             raise StatusError(INVALID, f"Cannot set a target: {signal.path} is not an actuator")
         try:
+            self._house.need(self._caller, "actuate", [signal])
             value = target_in(signal, point, "value")
             refuse_stale(signal, source_time_ns(point))
             self._targets.append((signal, signal.check(value)))
         except StatusError as refused:
             self._refuse_target(signal, refused)
-        except ValueRefused as refused:
+        except (ValueRefused, NotPermitted) as refused:
             self._refuse_target(signal, status_of(self._house, refused))
 
     def _refuse_target(self, signal: Signal, refused: StatusError) -> None:

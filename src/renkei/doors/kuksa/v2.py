@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from importlib.metadata import version
 from typing import Any
 
 from renkei.broker import Changes, Watcher
 from renkei.doors.kuksa import provider
-from renkei.doors.kuksa.actuating import Caller, Target, actuate, command, command_stream
+from renkei.doors.kuksa.actuating import Target, actuate, command, command_stream
 from renkei.doors.kuksa.calls import (
     BUFFER_SIZE,
     INVALID,
     NOT_FOUND,
     Asked,
+    Caller,
     House,
     StatusError,
     Stream,
@@ -53,22 +54,24 @@ def handlers(house: House, vehicle: str) -> dict[str, Any]:
     }
 
 
-def _datapoint(house: House, vehicle: str, signal: Signal) -> bytes:
-    return field(1, house.encoder.v2_datapoint(signal.index, house.broker.latest(vehicle, signal.index)))
+def _datapoint(house: House, caller: Caller, signal: Signal) -> bytes:
+    return field(1, house.encoder.v2_datapoint(signal.index, house.broker.latest(caller.vehicle, signal.index)))
 
 
-async def _get_value(house: House, vehicle: str, request: Any) -> bytes:
+async def _get_value(house: House, caller: Caller, request: Any) -> bytes:
     signal = signal_of(house, request.signal_id)
-    await _refresh(house, vehicle, [signal])
-    return _datapoint(house, vehicle, signal)
+    house.need(caller, "read", [signal])
+    await _refresh(house, caller.vehicle, [signal])
+    return _datapoint(house, caller, signal)
 
 
-async def _get_values(house: House, vehicle: str, request: Any) -> bytes:
+async def _get_values(house: House, caller: Caller, request: Any) -> bytes:
     """All or nothing, in the order asked for and with duplicates kept."""
     house.count(request.signal_ids)
     signals = [signal_of(house, signal_id) for signal_id in request.signal_ids]
-    await _refresh(house, vehicle, signals)
-    return bounded(_datapoint(house, vehicle, s) for s in signals)
+    house.need(caller, "read", signals)
+    await _refresh(house, caller.vehicle, signals)
+    return bounded(_datapoint(house, caller, s) for s in signals)
 
 
 async def _refresh(house: House, vehicle: str, signals: Iterable[Signal]) -> None:
@@ -81,40 +84,41 @@ async def _refresh(house: House, vehicle: str, signals: Iterable[Signal]) -> Non
         await asyncio.gather(*[source.ask(indices) for source, indices in wanted.items()])
 
 
-def _list_metadata(house: House, _vehicle: str, request: Any) -> bytes:
+def _list_metadata(house: House, _caller: Caller, request: Any) -> bytes:
     signals = signals_of(house.vocabulary, request.root, "Invalid Pattern Argument")
     if not signals:
         raise StatusError(NOT_FOUND, "Specified root branch does not exist")
     return repeated(1, [house.metadata[s.index] for s in signals])
 
 
-def _server_info(_vehicle: str, _request: Any) -> bytes:
+def _server_info(_caller: Caller, _request: Any) -> bytes:
     info: bytes = V2.GetServerInfoResponse(name="renkei", version=version("renkei")).SerializeToString()
     return info
 
 
-def _subscribe(house: House, vehicle: str, request: Any) -> Stream:
+def _subscribe(house: House, caller: Caller, request: Any) -> Stream:
     house.count(request.signal_paths)
     signals = [signal_at(house.vocabulary, path) for path in request.signal_paths]
-    return _stream(house, vehicle, request, signals, house.encoder.by_path)
+    return _stream(house, caller, request, signals, house.encoder.by_path)
 
 
-def _subscribe_by_id(house: House, vehicle: str, request: Any) -> Stream:
+def _subscribe_by_id(house: House, caller: Caller, request: Any) -> Stream:
     house.count(request.signal_ids)
     signals = [signal_with_id(house, index) for index in request.signal_ids]
-    return _stream(house, vehicle, request, signals, house.encoder.by_id)
+    return _stream(house, caller, request, signals, house.encoder.by_id)
 
 
 def _stream(
-    house: House, vehicle: str, request: Any, signals: Iterable[Signal], encode: Callable[[Changes], bytes]
+    house: House, caller: Caller, request: Any, signals: Sequence[Signal], encode: Callable[[Changes], bytes]
 ) -> Stream:
+    house.need(caller, "read", signals)
     indices = list(dict.fromkeys(s.index for s in signals))
     if not indices:
         raise StatusError(INVALID, "No valid id or path specified")
     if request.buffer_size > BUFFER_SIZE:
         raise StatusError(INVALID, f"Subscription buffer_size max allowed value is {BUFFER_SIZE}")
     interval_ns = request.filter.min_sample_interval.interval_ms * 1_000_000
-    first = {i: house.broker.latest(vehicle, i) for i in indices}
+    first = {i: house.broker.latest(caller.vehicle, i) for i in indices}
     return Stream(Watcher(indices, request.buffer_size, interval_ns), encode(first), encode)
 
 
@@ -122,6 +126,7 @@ def _publish_value(house: House, caller: Caller, request: Any) -> bytes:
     if not request.HasField("data_point"):
         raise StatusError(INVALID, "No datapoint provided for publish_value")
     signal = signal_of(house, request.signal_id)
+    house.need(caller, "provide:data", [signal])
     value = value_in(signal, request.data_point.value)
     try:
         house.broker.put(caller.vehicle, signal.index, value, source_time_ns(request.data_point), source=caller.by)
@@ -131,18 +136,19 @@ def _publish_value(house: House, caller: Caller, request: Any) -> bytes:
 
 
 def _actuate(house: House, caller: Caller, request: Any) -> bytes:
-    actuate(house, caller, [_target(house, request)])
+    actuate(house, caller, [_target(house, caller, request)])
     return b""
 
 
 def _batch_actuate(house: House, caller: Caller, request: Any) -> bytes:
     house.count(request.actuate_requests)
-    actuate(house, caller, [_target(house, each) for each in request.actuate_requests])
+    actuate(house, caller, [_target(house, caller, each) for each in request.actuate_requests])
     return b""
 
 
-def _target(house: House, request: Any) -> Target:
+def _target(house: House, caller: Caller, request: Any) -> Target:
     if not request.HasField("value"):
         raise StatusError(INVALID, "No value provided")
     signal = signal_of(house, request.signal_id)
+    house.need(caller, "actuate", [signal])
     return signal, target_in(signal, request.value)

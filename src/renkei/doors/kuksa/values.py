@@ -7,10 +7,20 @@ from typing import Any
 
 import grpc
 
-from renkei.doors.kuksa.calls import INVALID, NOT_FOUND, House, StatusError, signal_at
+from renkei.doors.kuksa.calls import FORBIDDEN, INVALID, NOT_FOUND, House, StatusError, signal_at
 from renkei.doors.kuksa.schema import FIELDS
 from renkei.doors.kuksa.wire import value_of
-from renkei.errors import Claimed, Held, InputError, NoCarrier, NotActuator, TooLate, ValueRefused
+from renkei.errors import (
+    Claimed,
+    Held,
+    InputError,
+    NoCarrier,
+    NotActuator,
+    NotPermitted,
+    OutputError,
+    TooLate,
+    ValueRefused,
+)
 from renkei.vocabulary import INTEGERS, Signal, Value
 
 _YEAR_9999_S = 253_402_300_799
@@ -23,6 +33,8 @@ _CODES: dict[type[InputError], grpc.StatusCode] = {
     NoCarrier: grpc.StatusCode.UNAVAILABLE,
     Held: grpc.StatusCode.FAILED_PRECONDITION,
     TooLate: grpc.StatusCode.DEADLINE_EXCEEDED,
+    NotPermitted: FORBIDDEN,
+    OutputError: grpc.StatusCode.UNAVAILABLE,
 }
 
 
