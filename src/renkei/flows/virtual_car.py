@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from renkei.catalogue import Catalogue
-from renkei.errors import CannotTell, InputError, UnknownName
+from renkei.errors import CannotTell, InputError, SimulationError, UnknownName
 from renkei.facts import fact_keys
 from renkei.flows.assumed import KINDS, Assumed, Known, number, sorted_out
 from renkei.flows.virtual_axle import e_axle_of, together
@@ -15,6 +16,7 @@ from renkei.parts import Limit, Part, Slot
 from renkei.sim.battery import Pack
 from renkei.sim.car import Braking, Car, Road
 from renkei.sim.drive import changed, keys
+from renkei.sim.eaxle import EAxle
 from renkei.vehicle import Vehicle
 
 BATTERY, E_AXLE = "battery", "e-axle"
@@ -172,7 +174,7 @@ def assembled(vehicle: Vehicle, parts: Mapping[str, Part], known: Known, heavier
     radius_m = known.of(what, facts, "tyre_radius")
     return Car(
         pack=_pack(parts, known, known.fact(facts, "charge_energy_wall")),
-        e_axle=together([e_axle_of(part, vehicle, radius_m, known.within(E_AXLE)) for part in e_axles]),
+        e_axle=_axles(e_axles, vehicle, radius_m, known),
         road=_road(vehicle, known, heavier_kg),
         braking=braking,
         tyre_radius_m=radius_m,
@@ -185,9 +187,27 @@ def assembled(vehicle: Vehicle, parts: Mapping[str, Part], known: Known, heavier
 
 def _pack(parts: Mapping[str, Part], known: Known, wall_kwh: float | None) -> Pack:
     part, inside = parts[BATTERY], known.within(BATTERY)
-    if part.kind != _MODULE:
-        return pack_of(part, inside, wall_kwh)
-    return pack_of_modules(part, inside, pack_of(parts["battery replaced"], known.apart()))
+    with _named(part):
+        if part.kind != _MODULE:
+            return pack_of(part, inside, wall_kwh)
+        return pack_of_modules(part, inside, pack_of(parts["battery replaced"], known.apart()))
+
+
+def _axles(e_axles: Sequence[Part], vehicle: Vehicle, radius_m: float, known: Known) -> EAxle:
+    made = []
+    for part in e_axles:
+        with _named(part):
+            made.append(e_axle_of(part, vehicle, radius_m, known.within(E_AXLE)))
+    return together(made)
+
+
+@contextmanager
+def _named(part: Part) -> Iterator[None]:
+    """What physics does not admit in a part is told with the part's name."""
+    try:
+        yield
+    except SimulationError as e:
+        raise SimulationError(f"{part.id}: {e.what}", e.key, expected=e.expected, got=e.got) from None
 
 
 def _heavier_kg(catalogue: Catalogue, vehicle: Vehicle, parts: Mapping[str, Part]) -> float:
