@@ -18,6 +18,7 @@ RenkeiError
 │   ├── NotPermitted      the token of who asks does not cover it
 │   ├── Exhausted         a client asks for more than one client gets
 │   ├── SimulationError   a cycle, part or car that physics does not admit: what, key, expected, got
+│   ├── AppFailed         the code of an app is missing, or raised what it should not
 │   ├── OutputError       the result cannot be written
 │   ├── DoorError         a port in use, a server that refuses
 │   │   └── Unreachable   a server that does not answer, or has gone
@@ -247,6 +248,10 @@ class SimulationError(InputError):
     def __init__(self, what: str, key: str, *, expected: str, got: object) -> None:
         self.what, self.key, self.expected, self.got = what, key, expected, got
         super().__init__(f"{what}: {key}: expected {expected}, got {got}")
+
+
+class AppFailed(InputError):
+    """The code of an app cannot be loaded, or raised what is none of our errors."""
 
 
 class OutputError(InputError):

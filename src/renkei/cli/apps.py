@@ -1,15 +1,29 @@
-"""renkei list apps: what runs on the cars of the catalogue."""
+"""renkei run and renkei list apps: apps on the cars of the catalogue."""
 
 from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from renkei.cli import say
 from renkei.cli.catalogue import lists
+from renkei.cli.decode import AnyCar, pairs
+from renkei.cli.up import _source as source_of
+from renkei.errors import InputError, RenkeiError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from renkei.app import App
+    from renkei.catalogue import Catalogue
+    from renkei.vocabulary import Vocabulary
 
 
 def add_to(app: typer.Typer) -> None:
-    """The commands of this family."""
+    app.command()(run)
 
 
 @lists.command()
@@ -28,9 +42,146 @@ def apps(data: say.Data = None, json: say.AsJson = False) -> None:
         return say.as_json(
             [
                 {"id": a.id, "name": a.name, "about": a.about, "priority": a.priority, "scopes": scopes_of(a)}
-                | {key: [n._asdict() for n in getattr(a, key).values()] for key in keys}
+                | {key: [_need(n) for n in getattr(a, key).values()] for key in keys}
                 for a in found
             ]
         )
     rows = [[a.id, a.name, len(a.requires), len(a.uses), len(a.actuates), a.about] for a in found]
     say.table(["app", "name", "requires", "uses", "sets", "what it does"], rows)
+
+
+def _need(need: Any) -> dict[str, object]:
+    return {"signal": need.path, "unit": need.unit, "rate_hz": need.rate_hz}
+
+
+def run(
+    app: Annotated[str, typer.Argument(metavar="APP", help="An app, by its id or the path of its manifest.")],
+    vehicle: Annotated[
+        list[str],
+        typer.Option(metavar="ID[=SOURCE]", help="A car, and its source as 'renkei up' takes it; repeat for several."),
+    ],
+    server: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="The cars are behind this server; no sources then.")
+    ] = None,
+    token: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A file with the token that is shown to the server.")
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the app puts its files.")] = Path(),
+    option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of the app; repeat for several.")
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(metavar="S", min=0, help="End after so long; else with the recordings or Ctrl-C.")
+    ] = None,
+    speed: Annotated[float, typer.Option(metavar="X", help="Times the recorded or simulated pace.")] = 1.0,
+    any_car: AnyCar = False,
+    data: say.Data = None,
+    vss: say.Vss = None,
+    json: say.AsJson = False,
+) -> None:
+    """Run an app on several cars at once, in this process or against a server.
+
+    It is judged on each car first, as 'renkei fit' does: where a required signal is missing it does not run, and the
+    others go on. What it said last of each car is printed at the end. Exit 1 where it cannot run on one of them.
+
+    Example: renkei run trip-log --vehicle mitsubishi/outlander-phev-2019=drive.log --out trips
+    """
+    import asyncio
+
+    from renkei import vocabulary
+    from renkei.catalogue import Catalogue
+    from renkei.flows.judge_app import chosen_app
+    from renkei.flows.run import Heard, Wishes, run_here, run_there
+    from renkei.flows.up import UpOptions
+
+    catalogue, chosen = Catalogue(data or []), vocabulary.load(vss) if vss else None
+    found = chosen_app(catalogue, app, chosen)
+    fit = _judged(catalogue, found, vehicle, chosen, is_remote=server is not None)
+    said, wishes = _Said(json), Wishes(out, pairs(option or []), seconds)
+    heard = Heard(said.row, said.failed)
+    if fit:
+        if server is None:
+            options = UpOptions(0, None, speed, any_car=any_car)
+            sources = [source_of(text) for text in fit]
+            asyncio.run(
+                _stoppable(
+                    lambda stop: run_here(found, sources, catalogue, wishes, heard, stop, options, chosen, say.note)
+                )
+            )
+        else:
+            shown = token.read_text(encoding="utf-8").strip() if token else None
+            asyncio.run(_stoppable(lambda stop: run_there(found, server, fit, wishes, heard, stop, shown)))
+    said.last_words()
+    if said.worst or len(fit) < len(vehicle):
+        raise typer.Exit(said.worst or 1)
+
+
+def _judged(
+    catalogue: Catalogue, app: App, vehicles: Sequence[str], chosen: Vocabulary | None, *, is_remote: bool
+) -> list[str]:
+    """Those vehicles on which the app can run; of the others it is said why not."""
+    from renkei.flows.run import lacking, verdicts
+
+    kept = []
+    for text in vehicles:
+        id_, equals, _ = text.partition("=")
+        if is_remote and equals:
+            raise InputError(f"--vehicle {text}: with --server cars have no source")
+        if is_remote and id_ not in catalogue.vehicles:
+            kept.append(text)  # a server of others: what it has it says itself
+            continue
+        [verdict] = verdicts(catalogue, app, [id_], chosen)
+        if verdict.level == "break":
+            say.note(f"{app.id} cannot run on {id_}: {lacking(verdict)}")
+        else:
+            if verdict.level == "unknown" and verdict.first_limit:
+                say.note(f"{app.id} on {id_}: {verdict.first_limit.about}: {verdict.first_limit.message}")
+            kept.append(text)
+    return kept
+
+
+async def _stoppable(running: Any) -> None:
+    import asyncio
+    import signal
+
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await running(stop)
+
+
+class _Said:
+    """What the app says of each car: each row as it comes in JSON, the last one of each as a table at the end."""
+
+    def __init__(self, json: bool) -> None:
+        self._json, self._lock = json, threading.Lock()
+        self._last: dict[str, Mapping[str, object]] = {}
+        self.worst = 0
+
+    def row(self, vehicle: str, row: Mapping[str, object]) -> None:
+        with self._lock:
+            self._last[vehicle] = row
+            if self._json:
+                print(say.json_text({"vehicle": vehicle, **row}), flush=True)
+
+    def failed(self, e: RenkeiError) -> None:
+        with self._lock:
+            self.worst = max(self.worst, e.exit_code)
+            say.note(str(e))
+
+    def last_words(self) -> None:
+        """A table of what was said last, a column for each car; lists stand below it."""
+        if self._json or not self._last:
+            return
+        keys = dict.fromkeys(k for row in self._last.values() for k, v in row.items() if not isinstance(v, list))
+        say.table(["", *self._last], [[key, *(_cell(row.get(key)) for row in self._last.values())] for key in keys])
+        for vehicle, row in self._last.items():
+            for key, value in row.items():
+                if isinstance(value, list) and value:
+                    say.line(f"{key}, {vehicle}: {', '.join(map(str, value))}")
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "not known" if value is None else value

@@ -1,0 +1,150 @@
+"""One app on several cars at once: judged first, then run on each in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from renkei.app import App
+from renkei.car import Car, connect
+from renkei.catalogue import Catalogue
+from renkei.errors import RenkeiError
+from renkei.fit.finding import Verdict
+from renkei.flows.app_code import Row, code_of, options_of, rows_of
+from renkei.flows.judge_app import judge_app
+from renkei.flows.replay import Replay
+from renkei.flows.up import Cars, Source, UpOptions, up
+from renkei.vocabulary import Vocabulary
+
+_LOOK_S = 0.05
+_LAST_VALUES_S = 0.2
+"""So long after the end of a recording its last values are on their way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """`out`: where apps put their files; `options` of the app; `seconds`: end after so long; None: with the sources."""
+
+    out: Path = Path()
+    options: Mapping[str, str] = field(default_factory=dict)
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Who hears what an app says of a vehicle, and what went wrong there; both from any thread."""
+
+    row: Callable[[str, Row], None]
+    failed: Callable[[RenkeiError], None]
+
+
+def verdicts(catalogue: Catalogue, app: App, vehicles: Sequence[str], vocabulary: Vocabulary | None) -> list[Verdict]:
+    """What the app will meet on each of these vehicles; raises UnknownName."""
+    return [judge_app(catalogue, app, vehicle, vocabulary) for vehicle in vehicles]
+
+
+def lacking(verdict: Verdict) -> str:
+    """The signals that break an app, each with why, in one line."""
+    return "; ".join(f"{f.about}: {f.message}" for f in verdict.findings if f.level == "break")
+
+
+async def run_here(
+    app: App,
+    sources: Sequence[Source],
+    catalogue: Catalogue,
+    wishes: Wishes,
+    heard: Heard,
+    stop: asyncio.Event,
+    options: UpOptions,
+    vocabulary: Vocabulary | None = None,
+    tell: Callable[[str], None] = lambda line: None,
+) -> None:
+    """Bring the cars up in this process and run the app on each, until `stop` or until all recordings are over."""
+    runs = Runs(app, wishes, heard)
+    async with up(sources, catalogue, options, vocabulary, failed=heard.failed, tell=tell) as cars:
+        runs.start({s.vehicle: connect(cars, s.vehicle, app=app) for s in sources})
+        try:
+            await _until(stop, runs, cars, wishes.seconds)
+        finally:
+            await asyncio.to_thread(runs.stop)
+
+
+async def run_there(
+    app: App,
+    server: str,
+    vehicles: Sequence[str | None],
+    wishes: Wishes,
+    heard: Heard,
+    stop: asyncio.Event,
+    token: str | None = None,
+) -> None:
+    """Run the app on cars behind a server, until `stop`. Raises DoorError and UnknownName before anything runs."""
+    runs = Runs(app, wishes, heard)
+    cars = {vehicle or server: connect(server, vehicle, token=token, app=app) for vehicle in vehicles}
+    for car in cars.values():
+        for path in (*app.requires, *app.actuates):
+            await asyncio.to_thread(car.signal, path)
+    runs.start(cars)
+    try:
+        await _until(stop, runs, None, wishes.seconds)
+    finally:
+        await asyncio.to_thread(runs.stop)
+
+
+async def _until(stop: asyncio.Event, runs: Runs, cars: Cars | None, seconds: float | None) -> None:
+    loop = asyncio.get_running_loop()
+    end = None if seconds is None else loop.time() + seconds
+    while not stop.is_set() and not runs.are_over:
+        if end is not None and loop.time() >= end:
+            return
+        if cars is not None and _are_played(cars):
+            await asyncio.sleep(_LAST_VALUES_S)
+            return
+        await asyncio.sleep(_LOOK_S)
+
+
+def _are_played(cars: Cars) -> bool:
+    """Whether every source was a recording that has come to its end."""
+    return bool(cars.feeds) and all(isinstance(feed, Replay) and feed.is_over for feed in cars.feeds.values())
+
+
+class Runs:
+    """The runs of one app; what one car makes of it does not touch the others. Raises AppFailed, InputError."""
+
+    def __init__(self, app: App, wishes: Wishes, heard: Heard) -> None:
+        self._app, self._out, self._heard = app, wishes.out, heard
+        self._run = code_of(app)
+        self._options: dict[str, Any] = options_of(app, self._run, wishes.options)
+        self._threads: list[threading.Thread] = []
+        self._cars: Mapping[str, Car] = {}
+
+    @property
+    def are_over(self) -> bool:
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def start(self, cars: Mapping[str, Car]) -> None:
+        self._cars = cars
+        self._threads = [
+            threading.Thread(target=self._on, args=item, name=f"{self._app.id} on {item[0]}", daemon=True)
+            for item in cars.items()
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End what the apps watch, and wait until each has said its last."""
+        for car in self._cars.values():
+            car.close()
+        for thread in self._threads:
+            thread.join()
+
+    def _on(self, vehicle: str, car: Car) -> None:
+        try:
+            for row in rows_of(self._app, self._run, car, self._out, self._options):
+                self._heard.row(vehicle, row)
+        except RenkeiError as e:
+            self._heard.failed(e)
