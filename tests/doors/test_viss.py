@@ -186,7 +186,9 @@ def test_the_server_tells_what_it_can_do(quiet_door):
     assert client.ask("get", "Server.Support.Protocol")["data"]["dp"]["value"] == ["ws", "http"]
     told = client.ask("get", "Server", filter=v3("paths", ["Support", "Config"]))["data"]
     told = {d["path"]: d["dp"]["value"] for d in told}
-    assert {"timebased", "change", "paths", "range", "curvelog", "history", "metadata"} == set(told["Server.Support.Filter"])
+    assert {"timebased", "change", "paths", "range", "curvelog", "history", "metadata"} == set(
+        told["Server.Support.Filter"]
+    )
     assert told["Server.Config.Protocol.Http.Primary.PortNum"] == str(quiet_door.port)
     assert quiet_door.get("/Server/Support/Protocol")[1]["data"]["dp"]["value"] == ["ws", "http"]
     assert error(client.ask("set", "Server.Support.Protocol", value=["ws"])) == ("400", "invalid_data")
