@@ -46,7 +46,7 @@ def cars(tmp_path_factory):
     plan = plan_of(Catalogue().vehicle(LEAF).map)
     log = tmp_path_factory.mktemp("logs") / "leaf.log"
     write_candump(synthesize(plan, Scenario([0.0, 3.0], {SPEED: [50.0, 50.0]})), plan, log)
-    sources = ("--vehicle", f"{OUTLANDER}={DEMO_LOG}", "--vehicle", f"{LEAF}={log}", "--vehicle", CLARITY)
+    sources = ("--vehicle", f"{OUTLANDER}={DEMO_LOG}", "--vehicle", f"{LEAF}={log}", "--vehicle", f"{CLARITY}=none")
     with Up(*sources, "--loop") as running:
         yield running
 

@@ -40,13 +40,15 @@ SIMULATED = simulated()
 
 
 def spoken(driven, seconds, speed=40.0):
-    """The last values that a car gave in some seconds of its own time."""
-    said = {}
+    """The last values that a car gave in some seconds of its own time, and how it stood when it gave them."""
+    said, stood = {}, [driven.state]
     known = CATALOGUE.vehicle(driven.built.vehicle.id).known_map
-    feed = VirtualFeed(
-        driven, plan_of(known) if known else None, VOCABULARY,
-        lambda updates: said.update((VOCABULARY.signals[i].path, value) for i, value, _ in updates), speed=speed,
-    )  # fmt: skip
+
+    def publish(updates):
+        said.update((VOCABULARY.signals[i].path, value) for i, value, _ in updates)
+        stood[0] = driven.state
+
+    feed = VirtualFeed(driven, plan_of(known) if known else None, VOCABULARY, publish, speed=speed)
     feed.start()
     try:
         deadline = time.monotonic() + PATIENCE_S
@@ -54,7 +56,7 @@ def spoken(driven, seconds, speed=40.0):
             time.sleep(0.01)
     finally:
         feed.stop()
-    return said, driven.state
+    return said, stood[0]
 
 
 @pytest.mark.parametrize(("vehicle", "driven"), SIMULATED, ids=[vehicle for vehicle, _ in SIMULATED])
