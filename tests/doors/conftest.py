@@ -17,10 +17,10 @@ PATIENCE_S = 10
 class OpenDoor:
     """What tests need of a running door; every touch of the broker happens in its loop."""
 
-    def __init__(self, vehicles):
+    def __init__(self, vehicles, **options):
         self.vocabulary = builtin()
         self.broker = Broker(self.vocabulary, vehicles)
-        self.door = KuksaDoor(self.broker, self.vocabulary, vehicles, first_port=0)
+        self.door = KuksaDoor(self.broker, self.vocabulary, vehicles, first_port=0, **options)
         self.watched, self.unwatched = threading.Semaphore(0), threading.Semaphore(0)
         self._tell("watch", self.watched)
         self._tell("unwatch", self.unwatched)
