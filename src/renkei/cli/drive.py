@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from renkei.cli import say
+from renkei.cli.catalogue import lists
 from renkei.errors import InputError
 
 if TYPE_CHECKING:
@@ -92,6 +93,20 @@ def drive(
         say.as_json(driven.as_json() | aged_by | files)
     else:
         _tell(driven)
+
+
+@lists.command()
+def cycles(json: say.AsJson = False) -> None:
+    """List the drive cycles, with the authority that laid each down.
+
+    Example: renkei list cycles
+    """
+    from renkei.flows.drive import cycles as carried
+
+    if json:
+        return say.as_json([cycle._asdict() for cycle in carried().values()])
+    rows = [[c.cycle, c.name, f"{c.distance_km:.2f}", c.duration_s, c.authority] for c in carried().values()]
+    say.table(["cycle", "name", "km", "s", "authority"], rows)
 
 
 def label(
