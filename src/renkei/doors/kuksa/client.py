@@ -18,6 +18,7 @@ from renkei.vocabulary import KINDS, Signal, Value
 _OPTIONS = (
     ("grpc.enable_http_proxy", 0),  # a car is never behind the proxy of the web
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),  # the metadata of a large tree
+    ("grpc.use_local_subchannel_pool", 1),  # a connection of its own: servers tell clients apart by it
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 2000),  # a server that comes back is found soon
