@@ -79,4 +79,4 @@ def _covers(path: tuple[str, ...], levels: list[str]) -> bool:
     return tuple(levels[: len(path)]) == path
 
 
-ALL = rights_of(" ".join(("read", "actuate", "provide", "create")))
+ALL, NOTHING = rights_of("read actuate provide create"), rights_of("")

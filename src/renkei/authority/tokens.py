@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from renkei.authority.scopes import ALL, Action, Rights, rights_of
+from renkei.authority.scopes import ALL, NOTHING, Action, Rights, rights_of
 from renkei.authority.trust import EVERY_MAKER, HIGHEST_PRIORITY, Issuer, Key, Trust
 from renkei.errors import InputError, NotAuthenticated, clipped
 
@@ -58,6 +58,8 @@ class Grant:
 
 EVERYONE = Grant()
 """What everybody may do where nobody is asked for a token."""
+NOBODY = Grant(makers=frozenset(), rights=NOTHING, priority=0)
+"""What one may do who has shown no token yet where one is asked for."""
 
 
 def read_token(token: str, trust: Trust, now_s: float) -> Grant:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import ipaddress
 import logging
 import re
 import socket
@@ -16,14 +17,20 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
+from renkei.doors.guard import bearer
+from renkei.doors.tls import Tls
 from renkei.errors import DoorError
 
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
+EVERYWHERE = frozenset({"0.0.0.0", "::"})
+COOKIE = "renkei-token"
+"""Where a browser keeps its token: no script sees it, no other site makes it sent."""
 MOST_MESSAGE_BYTES = 256 * 1024
 """Longest WebSocket message that is taken; a longer one ends its connection."""
 REQUEST_S = 10.0
@@ -39,18 +46,31 @@ class RouteSet(Protocol):
     def close(self) -> None: ...
 
 
+def token_of(connection: HTTPConnection) -> str | None:
+    """The token that a request or the opening of a WebSocket shows: its Authorization header, else its cookie."""
+    return bearer(connection.headers.get("authorization")) or connection.cookies.get(COOKIE)
+
+
+def peer_of(connection: HTTPConnection, door: str) -> str:
+    client = connection.client
+    return f"{door}:{client.host}:{client.port}" if client else door
+
+
 class HttpDoor:
     """Serves sets of routes, the first that matches, on one port; port 0 chooses a free one.
 
-    There is no authorization, so only this machine can reach the port unless `host` says otherwise.
+    Only this machine can reach the port unless `host` says otherwise. Who may do what is for the sets to judge.
     """
 
-    def __init__(self, sets: Sequence[RouteSet], host: str = "127.0.0.1", port: int = 8090) -> None:
-        self._sets, self._host, self._port = tuple(sets), host, port
+    def __init__(
+        self, sets: Sequence[RouteSet], host: str = "127.0.0.1", port: int = 8090, tls: Tls | None = None
+    ) -> None:
+        self._sets, self._host, self._port, self._tls = tuple(sets), host, port, tls
         self._running: _Running | None = None
 
     async def open(self) -> int:
         """Open the port and return it; raises DoorError when it cannot be had."""
+        secured = self._tls.context() if self._tls else None
         listener = _listener(self._host, self._port)
         config = uvicorn.Config(
             application(self._sets, self._host),
@@ -63,6 +83,7 @@ class HttpDoor:
             log_level="error",  # what a stranger sends wrong is not worth a line; a fault of ours is
             access_log=False,
             server_header=False,
+            ssl_context_factory=(lambda config, usual: secured) if secured else None,
         )
         logging.getLogger("uvicorn.error").addFilter(_is_ours)
         server = _Server(config)
@@ -171,6 +192,9 @@ class Gate:
     def __init__(self, inner: ASGIApp, host: str) -> None:
         self._inner = inner
         self._hosts = LOCAL_HOSTS | {f"[{host}]".lower() if ":" in host else host.lower()}
+        self._everywhere = host in EVERYWHERE
+        if self._everywhere:
+            self._hosts |= {socket.gethostname().lower()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse, or hand on and mark the answer as one that no cache keeps and no other site embeds."""
@@ -188,7 +212,7 @@ class Gate:
     def _refused(self, scope: Scope) -> Response | None:
         hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
         name = re.sub(r":\d*$", "", hosts[0]).lower() if len(hosts) == 1 else ""
-        if name not in self._hosts:
+        if not self._is_host(name):
             return refusal(403, f"this server does not answer for the host '{name[:100]}'")
         only_reads = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
         origins = [value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"]
@@ -201,7 +225,19 @@ class Gate:
             host = urlsplit(origin).hostname or ""
         except ValueError:
             return False
-        return (f"[{host}]" if ":" in host else host) in self._hosts
+        return self._is_host(f"[{host}]" if ":" in host else host)
+
+    def _is_host(self, name: str) -> bool:
+        """A port that is open everywhere goes by every address; a name can be turned to one, an address cannot."""
+        return name in self._hosts or (self._everywhere and _is_address(name))
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return True
 
 
 def refusal(status: int, text: str, headers: dict[str, str] | None = None) -> Response:

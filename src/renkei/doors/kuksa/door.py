@@ -12,6 +12,7 @@ from renkei.broker import Broker
 from renkei.doors.guard import Guard
 from renkei.doors.kuksa import databroker, v1, v2
 from renkei.doors.kuksa.calls import MESSAGE_BYTES, House
+from renkei.doors.tls import Tls
 from renkei.errors import DoorError, UnknownName
 from renkei.vocabulary import Vocabulary
 
@@ -52,6 +53,7 @@ class KuksaDoor:
         host: str = "127.0.0.1",
         first_port: int = 55555,
         guard: Guard | None = None,
+        tls: Tls | None = None,
     ) -> None:
         self._broker, self._vocabulary = broker, vocabulary
         self._vehicles = tuple(vehicles)
@@ -59,6 +61,7 @@ class KuksaDoor:
             if vehicle not in broker.vehicles:
                 raise UnknownName("vehicle", vehicle, broker.vehicles)
         self._host, self._first_port, self._guard = host, first_port, guard or Guard()
+        self._tls = tls
         self._house: House | None = None
         self._servers: list[grpc.aio.Server] = []
 
@@ -90,10 +93,12 @@ class KuksaDoor:
         for name, handlers in services.items():
             service = grpc.method_handlers_generic_handler(name, handlers(house, vehicle))
             server.add_generic_rpc_handlers((service,))
+        address = f"[{self._host}]:{port}" if ":" in self._host else f"{self._host}:{port}"
         try:
-            bound: int = server.add_insecure_port(
-                f"[{self._host}]:{port}" if ":" in self._host else f"{self._host}:{port}"
-            )
+            if self._tls:
+                bound: int = server.add_secure_port(address, self._tls.credentials())
+            else:
+                bound = server.add_insecure_port(address)
         except RuntimeError as e:
             raise DoorError(f"cannot open port {port} on {self._host}: {e}") from e
         self._servers.append(server)

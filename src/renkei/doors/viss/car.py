@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from renkei.broker import Broker, Datapoint
 from renkei.doors.asking import Asking
+from renkei.doors.guard import Guard, Guest
 from renkei.doors.viss.filters import Capabilities, Filters, History, Metadata, read_filters
 from renkei.doors.viss.refusals import (
     Refused,
@@ -31,12 +33,24 @@ MOST_PAST = 5000
 
 
 class Car:
-    """One vehicle of the broker, as clients see it that came over `port`."""
+    """One vehicle of the broker, as one client sees it that came over `port`.
 
-    def __init__(self, broker: Broker, vehicle: str, tree: Tree, port: int) -> None:
+    What the client's token does not cover raises NotPermitted.
+    """
+
+    def __init__(self, broker: Broker, vehicle: str, tree: Tree, port: int, guard: Guard, guest: Guest) -> None:
         self.broker, self.vehicle, self.tree = broker, vehicle, tree
+        self.guard, self.guest = guard, guest
         self._opened_ns = time.time_ns()
         self._server = server_values(port)
+
+    def seen_by(self, guest: Guest) -> Car:
+        """The same car for another client."""
+        if guest is self.guest:
+            return self
+        car = copy.copy(self)
+        car.guest = guest
+        return car
 
     def point(self, signal: Signal) -> Datapoint:
         """The latest value of a leaf of the vehicle or of the server."""
@@ -54,11 +68,13 @@ class Car:
         return told[0] if len(told) == 1 else told
 
     def leaves(self, request: dict[str, Any], filters: Filters) -> list[Signal]:
-        """What a request addresses; raises Refused."""
+        """What a request addresses, all of which its client must be allowed to read; raises Refused."""
         path = self.tree.path(request.get("path"))
-        if filters.paths is None:
-            return [self.tree.leaf(path)]
-        return self.tree.search(path, filters.paths.patterns)
+        found = [self.tree.leaf(path)] if filters.paths is None else self.tree.search(path, filters.paths.patterns)
+        for signal in found:
+            if not is_of_server(signal):
+                self.guard.need(self.guest, "read", signal)
+        return found
 
     def get(self, request: dict[str, Any], version: Version) -> dict[str, Any]:
         """`data` or `metadata` for a request; raises Refused."""
@@ -102,12 +118,11 @@ class Car:
             raise bad_request("Missing or invalid value")
         if signal.kind != "actuator":
             raise invalid_data(f"Update of {_A[signal.kind]} is not supported: {signal.path}")
+        self.guard.need(self.guest, "actuate", signal)
         value = value_of(signal, request["value"])
-        by, priority, deadline_ns = asking.until(time.time_ns() + round(DEADLINE_S * 1e9))
+        asking = asking.until(time.time_ns() + round(DEADLINE_S * 1e9))
         try:
-            (asked,) = self.broker.actuate(
-                self.vehicle, [(signal.index, value)], deadline_ns=deadline_ns, by=by, priority=priority
-            )
+            (asked,) = self.guard.actuate(self.broker, self.vehicle, self.guest, [(signal, value)], asking)
         except ValueRefused as refused:
             raise refused_value(refused) from None
         except NotActuator as e:

@@ -11,13 +11,15 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from renkei.authority.tokens import EVERYONE, NOBODY
 from renkei.broker import Broker
-from renkei.doors.http import REQUEST_S
+from renkei.doors.guard import Guard, Guest
+from renkei.doors.http import REQUEST_S, peer_of, token_of
 from renkei.doors.viss import wire
 from renkei.doors.viss.asking import asking_in
 from renkei.doors.viss.car import Car
 from renkei.doors.viss.filters import version_of
-from renkei.doors.viss.refusals import Refused, Version, bad_request, unavailable
+from renkei.doors.viss.refusals import GUARDED, Refused, Version, bad_request, refused_by_guard, unavailable
 from renkei.doors.viss.session import Session
 from renkei.doors.viss.tree import Tree
 from renkei.errors import UnknownName
@@ -30,12 +32,14 @@ _METHODS = ["GET", "POST"]
 class Viss:
     """VISS 3 and 2 for `vehicles`, to be served by an HttpDoor. Raises UnknownName for one that the broker lacks."""
 
-    def __init__(self, broker: Broker, vocabulary: Vocabulary, vehicles: Sequence[str]) -> None:
+    def __init__(
+        self, broker: Broker, vocabulary: Vocabulary, vehicles: Sequence[str], guard: Guard | None = None
+    ) -> None:
         for vehicle in vehicles:
             if vehicle not in broker.vehicles:
                 raise UnknownName("vehicle", vehicle, broker.vehicles)
         self._broker, self._vehicles = broker, tuple(vehicles)
-        self._tree = Tree(vocabulary)
+        self._tree, self._guard = Tree(vocabulary), guard or Guard()
 
     def routes(self) -> list[BaseRoute]:
         """HTTP takes no path but those of the tree and below /vehicles, WebSocket / and those."""
@@ -60,9 +64,12 @@ class Viss:
         except Refused as refused:
             await socket.send_denial_response(_answer({"error": refused.told(3)}, refused.number))
             return
+        # Who shows no token here may show one in each message, as the standard has it.
+        stranger = Guest(NOBODY if self._guard.authority else EVERYONE, peer_of(socket, "viss"))
         offered = [name for name in SUBPROTOCOLS if name in socket.scope["subprotocols"]]
         await socket.accept(offered[0] if offered else None)
-        await Session(socket, self._car(vehicle, socket), SUBPROTOCOLS[offered[0]] if offered else None).run()
+        version = SUBPROTOCOLS[offered[0]] if offered else None
+        await Session(socket, self._car(vehicle, socket, stranger), version).run()
 
     async def _request(self, request: Request) -> Response:
         version: Version = 3
@@ -71,14 +78,22 @@ class Viss:
             version = version_of(stated.get("filter")) or 3
             vehicle, below = self._addressed(request.path_params)
             path = below if "path" in request.path_params else request.scope["path"].strip("/")
-            car = self._car(vehicle, request)
+            guest = self._guard.admit(token_of(request), peer_of(request, "viss"), "viss")
+            self._guard.count_request(guest)
+            self._guard.reach(guest, vehicle)
+            car = self._car(vehicle, request, guest)
             if request.method == "POST":
                 body = await _body(request)
-                car.set(body | {"path": path}, asking_in(request, body))
+                car.set(body | {"path": path}, asking_in(request, body, guest, self._guard))
                 return _answer({})
             return _answer(car.get(stated | {"path": path}, version))
-        except Refused as refused:
-            return _answer({"error": refused.told(version)}, refused.number)
+        except GUARDED as e:
+            refused = refused_by_guard(e)
+        except Refused as e:
+            refused = e
+        if refused.number != 401:  # those the guard has written down
+            self._guard.refused(refused.description, door="viss", peer=peer_of(request, "viss"), status=refused.number)
+        return _answer({"error": refused.told(version)}, refused.number)
 
     def _addressed(self, params: dict[str, Any]) -> tuple[str, str]:
         """The vehicle and what follows it; an id may have slashes of its own."""
@@ -90,8 +105,8 @@ class Viss:
                 return vehicle, path[len(vehicle) :].strip("/")
         raise unavailable(str(UnknownName("vehicle", path[:100], self._vehicles)))
 
-    def _car(self, vehicle: str, asked: Request | WebSocket) -> Car:
-        return Car(self._broker, vehicle, self._tree, asked.scope["server"][1])
+    def _car(self, vehicle: str, asked: Request | WebSocket, guest: Guest) -> Car:
+        return Car(self._broker, vehicle, self._tree, asked.scope["server"][1], self._guard, guest)
 
 
 def _stated(request: Request) -> dict[str, Any]:
@@ -116,4 +131,5 @@ async def _body(request: Request) -> dict[str, Any]:
 
 
 def _answer(content: dict[str, Any], status: int = 200) -> Response:
-    return Response(wire.write(content | {"ts": wire.now()}), status, media_type="application/json")
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    return Response(wire.write(content | {"ts": wire.now()}), status, headers, media_type="application/json")

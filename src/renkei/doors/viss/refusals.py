@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from renkei.errors import ValueRefused
+from renkei.errors import Exhausted, InputError, NotAuthenticated, NotPermitted, OutputError, ValueRefused
 
 Version = Literal[2, 3]
 
@@ -46,6 +46,22 @@ def unavailable(description: str) -> Refused:
 
 def too_many(description: str) -> Refused:
     return Refused(429, "too_many_requests", description)
+
+
+GUARDED = (NotAuthenticated, NotPermitted, Exhausted, OutputError)
+"""What the guard of all doors raises."""
+
+
+def refused_by_guard(refused: InputError) -> Refused:
+    """The same in the terms of VISS."""
+    match refused:
+        case NotAuthenticated():
+            return Refused(401, "invalid_token", str(refused))
+        case NotPermitted():
+            return forbidden(str(refused))
+        case Exhausted():
+            return too_many(str(refused))
+    return Refused(503, "service_unavailable", str(refused))
 
 
 def refused_value(refused: ValueRefused) -> Refused:

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from typing import Any
+from contextlib import ExitStack
+from typing import Any, NamedTuple
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from renkei.doors.guard import Guest, bearer
+from renkei.doors.http import token_of
 from renkei.doors.viss import wire
 from renkei.doors.viss.asking import asking_in
 from renkei.doors.viss.car import Car
 from renkei.doors.viss.filters import version_of
-from renkei.doors.viss.refusals import Refused, Version, bad_request, too_many, unavailable
+from renkei.doors.viss.refusals import (
+    GUARDED,
+    Refused,
+    Version,
+    bad_request,
+    refused_by_guard,
+    too_many,
+    unavailable,
+)
 from renkei.doors.viss.subscription import Subscription
+from renkei.errors import NotAuthenticated
 
 MOST_SUBSCRIPTIONS = 200
 """Subscriptions of one client at a time."""
@@ -22,12 +34,20 @@ STALLED_S = 30.0
 ACTIONS = ("get", "set", "subscribe", "unsubscribe")
 
 
+class _Open(NamedTuple):
+    """A subscription, whose it is, and what its end gives back."""
+
+    subscription: Subscription
+    guest: Guest
+    opened: ExitStack
+
+
 class Session:
     """Serves one client until it leaves; `version` None until its sub-protocol or its messages tell."""
 
     def __init__(self, socket: WebSocket, car: Car, version: Version | None) -> None:
-        self._socket, self._car, self._version = socket, car, version
-        self._subscriptions: dict[str, Subscription] = {}
+        self._socket, self._car, self._version, self._guard = socket, car, version, car.guard
+        self._subscriptions: dict[str, _Open] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._ids = itertools.count(1)
         self._tasks = asyncio.TaskGroup()
@@ -40,8 +60,8 @@ class Session:
         except* (WebSocketDisconnect, TimeoutError):
             pass
         finally:
-            for subscription in self._subscriptions.values():
-                subscription.close()
+            for each in self._subscriptions.values():
+                each.opened.close()
 
     async def _listen(self) -> None:
         while True:
@@ -57,12 +77,34 @@ class Session:
             request = self._read(text)
             reply = self._carried_out(request)
         except Refused as refused:
-            reply = {"error": refused.told(self._speaks)}
+            reply = self._refused(refused)
+        except GUARDED as e:
+            reply = self._refused(refused_by_guard(e))
         known = {k: request[k] for k in ("action", "requestId") if isinstance(request.get(k), str)}
         await self._send(known | reply | {"ts": wire.now()})
         # No event may come before the answer that names its subscription.
         for identity in self._subscriptions.keys() - self._running.keys():
             self._running[identity] = self._tasks.create_task(self._serve(identity))
+
+    def _refused(self, refused: Refused) -> dict[str, Any]:
+        if refused.number != 401:  # those the guard has written down
+            guest = self._car.guest
+            self._guard.refused(refused.description, door="viss", peer=guest.peer, status=refused.number)
+        return {"error": refused.told(self._speaks)}
+
+    def _car_for(self, request: dict[str, Any]) -> Car:
+        """The car as the client sees it whose token the request shows, else that of its connection; may raise Refused.
+
+        A token is judged anew with each request: it may have ended meanwhile.
+        """
+        token = request.get("authorization")
+        if not isinstance(token, str | None):
+            raise bad_request("The request is malformed: expected authorization to be a string")
+        token = bearer(token) or token or token_of(self._socket)
+        guest = self._guard.admit(token, self._car.guest.peer, "viss")
+        self._guard.count_request(guest)
+        self._guard.reach(guest, self._car.vehicle)
+        return self._car.seen_by(guest)
 
     @property
     def _speaks(self) -> Version:
@@ -84,22 +126,26 @@ class Session:
             raise bad_request("The request is malformed: expected requestId to be a string")
         match request.get("action"):
             case "get":
-                return self._car.get(request, self._speaks)
+                return self._car_for(request).get(request, self._speaks)
             case "set":
-                self._car.set(request, asking_in(self._socket, request))
+                car = self._car_for(request)
+                car.set(request, asking_in(self._socket, request, car.guest, self._guard))
                 return {}
             case "subscribe":
-                return {"subscriptionId": self._subscribed(request)}
+                return {"subscriptionId": self._subscribed(self._car_for(request), request)}
             case "unsubscribe":
                 return self._unsubscribed(request.get("subscriptionId"))
         raise bad_request(f"Missing or invalid action: expected one of {', '.join(ACTIONS)}")
 
-    def _subscribed(self, request: dict[str, Any]) -> str:
+    def _subscribed(self, car: Car, request: dict[str, Any]) -> str:
         if len(self._subscriptions) >= MOST_SUBSCRIPTIONS:
             raise too_many(f"{MOST_SUBSCRIPTIONS} subscriptions are open; unsubscribe first")
-        subscription = Subscription(self._car, request, self._speaks)
         identity = str(next(self._ids))
-        self._subscriptions[identity] = subscription
+        with ExitStack() as opened:
+            opened.enter_context(self._guard.one_more_stream(car.guest))
+            subscription = Subscription(car, request, self._speaks)
+            opened.callback(subscription.close)
+            self._subscriptions[identity] = _Open(subscription, car.guest, opened.pop_all())
         return identity
 
     def _unsubscribed(self, identity: Any) -> dict[str, Any]:
@@ -108,11 +154,11 @@ class Session:
         if identity not in self._subscriptions:
             raise unavailable("Unknown subscription Id")
         self._running.pop(identity).cancel()
-        self._subscriptions.pop(identity).close()
+        self._subscriptions.pop(identity).opened.close()
         return {"subscriptionId": identity} if self._speaks == 2 else {}
 
     async def _serve(self, identity: str) -> None:
-        subscription = self._subscriptions[identity]
+        subscription, guest, opened = self._subscriptions[identity]
 
         async def send(data: Any) -> None:
             event = {"action": "subscription", "subscriptionId": identity, "data": data, "ts": wire.now()}
@@ -120,7 +166,15 @@ class Session:
                 event["lost"] = str(lost)
             await self._send(event)
 
-        await subscription.run(send)
+        try:
+            async with self._guard.while_it_holds(guest):
+                await subscription.run(send)
+        except NotAuthenticated as e:
+            del self._subscriptions[identity], self._running[identity]
+            opened.close()
+            ended = refused_by_guard(e).told(self._speaks)
+            event = {"action": "subscription", "subscriptionId": identity, "error": ended, "ts": wire.now()}
+            await self._send(event)
 
     async def _send(self, message: dict[str, Any]) -> None:
         async with asyncio.timeout(STALLED_S):
