@@ -14,6 +14,7 @@ from renkei.errors import CannotTell, InputError, RenkeiError, SimulationError, 
 from renkei.flows.drive import cycles, drive_vehicle, read_cycle
 from renkei.flows.label import labels
 from renkei.flows.virtual_car import virtual_car
+from renkei.sim.charge import at
 from renkei.sim.columns import Conditions
 from renkei.sim.label import KM_PER_MILE
 
@@ -106,6 +107,55 @@ def test_modules_are_laid_out_like_the_pack_that_they_replace():
         assert pack.energy_wh == pytest.approx(plain.car.pack.energy_wh, rel=0.2)
         assert {"modules_series", "modules_parallel", "test_mass"} <= {assumed.key for assumed in built.assumed}
         assert drive_vehicle(built, read_cycle("udds"), Conditions()).drive.followed
+
+
+OWN = {
+    "maker.toml": 'name = "Acme"\n[sources.own]\ntitle = "Own"\nwhere = "here"\nlicence = "CC0-1.0"\n',
+    "parts/cell.toml": """name = "Cell"
+kind = "battery-cell"
+[facts]
+cell_capacity = { value = 60, unit = "Ah", source = ["own"] }
+resistance = { value = 0.001, unit = "Ohm", source = ["own"] }
+open_circuit_voltage = { value = { soc = [0, 50, 100], voltage = [3.0, 3.7, 4.1] }, source = ["own"] }
+""",
+    "parts/made.toml": """name = "Pack of cells"
+kind = "battery-pack"
+[facts]
+cells_series = { value = 90, source = ["own"] }
+cells_parallel = { value = 2, source = ["own"] }
+[made_of]
+battery-cell = "cell"
+""",
+    "parts/whole.toml": """name = "Pack as a whole"
+kind = "battery-pack"
+[facts]
+cells_series = { value = 90, source = ["own"] }
+cells_parallel = { value = 2, source = ["own"] }
+capacity = { value = 120, unit = "Ah", source = ["own"] }
+resistance = { value = 0.045, unit = "Ohm", source = ["own"] }
+open_circuit_voltage = { value = { soc = [0, 50, 100], voltage = [270, 333, 369] }, source = ["own"] }
+""",
+}
+
+
+def test_a_pack_is_the_same_by_its_cells_or_as_a_whole(tmp_path):
+    for name, text in OWN.items():
+        file = tmp_path / "makers" / "acme" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    catalogue = Catalogue([tmp_path])
+    made, whole = (virtual_car(catalogue, SHIPPED["leaf"], battery=f"acme/{name}") for name in ("made", "whole"))
+    assert made.car.pack.cell.capacity_ah == whole.car.pack.cell.capacity_ah == 60
+    assert made.car.pack.cell.ocv_v == pytest.approx(whole.car.pack.cell.ocv_v)
+    assert made.car.pack.cell.r0_ohm.values == whole.car.pack.cell.r0_ohm.values
+    assert at(made.car.pack.cell.r0_ohm, 0.5, 25.0) == pytest.approx(0.0005)  # half at once, half with delay
+    assert "resistance_charge" not in {assumed.key for assumed in made.assumed}
+
+
+def test_cells_that_are_unknown_follow_from_voltage_and_energy():
+    pack = virtual_car(CATALOGUE, "honda/fit-ev").car.pack
+    assert pack.energy_wh == pytest.approx(20e3, rel=0.03)
+    assert 300 < pack.middle_v < 400
 
 
 def test_a_number_is_changed_in_the_part_that_is_named():

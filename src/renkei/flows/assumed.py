@@ -34,6 +34,7 @@ class Known:
     """Looks facts up, notes what had to be assumed; what the user gives goes before both."""
 
     def __init__(self, catalogue: Catalogue, given: Given) -> None:
+        self.catalogue = catalogue
         self._assumptions = catalogue.assumptions
         self._given = given
         self._part = ""

@@ -7,15 +7,59 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from renkei.catalogue import Catalogue
 from renkei.errors import CannotTell, InputError
 from renkei.facts import Fact
 from renkei.flows.assumed import Known
 from renkei.parts import Part
 from renkei.sim.battery import Cell, Cooling, Pack, Surface
 
+FROM_WALL = 0.87
+"""Energy in the cells for that from the wall; see charging_auxiliary_power in assumptions.toml."""
+
+CELL_KEYS = (
+    "chemistry", "cell_capacity", "cell_voltage_min", "cell_voltage_nominal", "cell_voltage_max",
+    "open_circuit_voltage", "resistance", "resistance_map", "rc_map",
+)  # fmt: skip
+"""Facts of a cell that hold for the pack that is made of it."""
+
+
+def with_what_is_inside(part: Part, catalogue: Catalogue) -> Part:
+    """The part with the facts of the module and cell that it is made of, its own before theirs, all for one cell."""
+    facts = _for_one_cell(part)
+    for kind in ("battery-module", "battery-cell"):
+        if kind not in part.made_of:
+            continue
+        inner = with_what_is_inside(catalogue.part(part.made_of[kind]), catalogue)
+        facts = {key: inner.facts[key] for key in CELL_KEYS if key in inner.facts} | facts
+        for way in ("series", "parallel"):
+            modules, cells = facts.get(f"modules_{way}"), inner.facts.get(f"cells_{way}")
+            if f"cells_{way}" not in facts and modules and cells:
+                facts[f"cells_{way}"] = cells._replace(value=modules.value * cells.value)  # type: ignore[operator]
+    return replace(part, facts=facts)
+
+
+def _for_one_cell(part: Part) -> dict[str, Fact]:
+    """Facts with voltage and resistance of one cell, where the part states those at its terminals."""
+    facts = dict(part.facts)
+    counts = [facts[key].value if key in facts else 1 for key in ("cells_series", "cells_parallel")]
+    if part.kind == "battery-cell" or counts == [1, 1]:
+        return facts
+    series, parallel = map(float, counts)  # type: ignore[arg-type]
+    of_ohm, of_volt = parallel / series, 1 / series
+    scales = {"voltage": of_volt, "resistance": of_ohm, "r0": of_ohm, "r1": of_ohm, "r2": of_ohm}
+    for key in ("open_circuit_voltage", "resistance_map", "rc_map"):
+        if key in facts and isinstance(table := facts[key].value, Mapping):
+            scaled = {name: tuple(v * scales.get(name, 1.0) for v in column) for name, column in table.items()}
+            facts[key] = facts[key]._replace(value=scaled)
+    if "resistance" in facts:
+        facts["resistance"] = facts["resistance"]._replace(value=float(facts["resistance"].value) * of_ohm)  # type: ignore[arg-type]
+    return facts
+
 
 def pack_of(part: Part, known: Known, wall_kwh: float | None = None) -> Pack:
     """The pack with its cells; `wall_kwh`: of a full charge, for a pack of which nothing else is known."""
+    part = with_what_is_inside(part, known.catalogue)
     facts, what = part.facts, part.id
     lto = known.fact(facts, "chemistry") == "LTO"
     curve = known.fact(facts, "open_circuit_voltage") or known.assume(what, "open_circuit_voltage" + "_LTO" * lto)
@@ -75,36 +119,37 @@ def _cells(
 ) -> tuple[int, int, float]:
     """Cells in series and side by side, and the capacity of one in Ah."""
     facts, what = part.facts, part.id
-    series = known.fact(facts, "cells_series")
-    if series is None and (volts := known.fact(facts, "voltage_nominal")):
+    series, parallel = known.fact(facts, "cells_series"), known.fact(facts, "cells_parallel")
+    capacity, whole = known.fact(facts, "cell_capacity"), known.fact(facts, "capacity")
+    if gross is None and (series is None or not (capacity or whole)):
+        gross = _gross_kwh(part, known, share, wall_kwh)
+    if series is None:
+        volts = known.fact(facts, "voltage_nominal") or known.assume(what, "pack_voltage")
         series = round(volts / mean_v)
-        known.note(what, "cells_series", series, None, "Nominal voltage of the pack over that of a cell.")
-    series = series or known.assume(what, "cells_series")
-    parallel = known.fact(facts, "cells_parallel") or 1
-    capacity = known.fact(facts, "cell_capacity")
-    if capacity:
-        return series, parallel, capacity
-    whole = known.fact(facts, "capacity")
-    if whole:
-        return series, parallel, whole / parallel
-    if gross is None:
-        wall_kwh = wall_kwh or known.fact(facts, "charge_energy_wall")
-        if wall_kwh is None:
-            raise CannotTell(
-                f"{what}: neither its energy nor its capacity is known; give it with --set energy_gross=40"
-            )
-        gross = wall_kwh * 0.87 / share
-        known.note(
-            what,
-            "energy_gross",
-            round(gross, 1),
-            "kWh",
-            "Wall energy of a full charge times 0.87, over the usable share.",
+        if gross and capacity and parallel is None:
+            parallel = max(1, round(gross * 1000 / mean_v / capacity / series))
+            series = round(gross * 1000 / mean_v / capacity / parallel)
+            known.note(what, "cells_parallel", parallel, None, "Gross energy over that of cells in series.")
+        known.note(what, "cells_series", series, None, "Voltage of the pack over that of a cell.")
+    parallel = parallel or 1
+    if capacity or whole:
+        return series, parallel, capacity or whole / parallel
+    capacity = gross * 1000 / mean_v / series / parallel  # type: ignore[operator]
+    known.note(what, "cell_capacity", round(capacity, 1), "Ah", "Gross energy over voltage.")
+    return series, parallel, capacity
+
+
+def _gross_kwh(part: Part, known: Known, share: float, wall_kwh: float | None) -> float:
+    """Gross energy of a pack of which only a full charge from the wall is known. Raises CannotTell."""
+    wall_kwh = wall_kwh or known.fact(part.facts, "charge_energy_wall")
+    if wall_kwh is None:
+        raise CannotTell(
+            f"{part.id}: energy and cells are unknown; give battery.energy_gross=40 with --set"
         )
-    known.note(
-        what, "cell_capacity", round(gross * 1000 / mean_v / series / parallel, 1), "Ah", "Gross energy over voltage."
-    )
-    return series, parallel, gross * 1000 / mean_v / series / parallel
+    gross: float = wall_kwh * FROM_WALL / share
+    why = f"Wall energy of a full charge times {FROM_WALL}, over the usable share."
+    known.note(part.id, "energy_gross", round(gross, 1), "kWh", why)
+    return gross
 
 
 def _cell(part: Part, known: Known, soc: tuple[float, ...], volts: tuple[float, ...], capacity_ah: float) -> Cell:
@@ -132,7 +177,7 @@ def _resistance(part: Part, known: Known, capacity_ah: float) -> Surface:
     grid = known.fact(part.facts, "resistance_map")
     if grid is not None:
         return surface(grid, "resistance")
-    ohm = known.assume(what, "resistance_charge") / capacity_ah
+    ohm = known.fact(part.facts, "resistance") or known.assume(what, "resistance_charge") / capacity_ah
     over_c, over_soc = known.assume(what, "resistance_temperature"), known.assume(what, "resistance_soc")
     return _product(ohm, over_soc, over_c)
 
