@@ -42,7 +42,8 @@ class Broker:
         self._wires = [_wire(s) for s in vocabulary.signals]
         self._checks = [_check(s) for s in vocabulary.signals]
         self._static = [s.kind == "attribute" for s in vocabulary.signals]
-        self._vehicles = {v: _Vehicle(vocabulary, now_ns()) for v in vehicles}
+        presumed = _Presumed(vocabulary, now_ns())
+        self._vehicles = {v: _Vehicle(presumed) for v in vehicles}
 
     @property
     def vehicles(self) -> tuple[str, ...]:
@@ -275,20 +276,12 @@ class Broker:
             raise UnknownName("vehicle", vehicle, self._vehicles) from None
 
 
-class _Vehicle:
-    """What the broker keeps for one vehicle."""
+class _Presumed:
+    """What every vehicle begins with; kept once, for a fleet has many."""
 
     def __init__(self, vocabulary: Vocabulary, now_ns: int) -> None:
         self.refused: Counter[tuple[str, str]] = Counter()
-        self.latest = [Datapoint(self._default(s), now_ns, now_ns) for s in vocabulary.signals]
-        self.watchers: list[Watcher] = []
-        self.dropped = 0
-        self.targets: dict[int, Datapoint] = {}
-        self.target_watchers: dict[Watcher, bool] = {}
-        self.carriers: dict[int, ActuatorClaim] = {}
-        self.sources: dict[int, SignalClaim] = {}
-        self.holds: dict[int, Hold] = {}
-        self.past = Past()
+        self.points = [Datapoint(self._default(s), now_ns, now_ns) for s in vocabulary.signals]
 
     def _default(self, signal: Signal) -> Value | None:
         # Only an attribute is known before anything was measured.
@@ -299,6 +292,22 @@ class _Vehicle:
         except ValueRefused as refused:
             self.refused[refused.path, refused.why] += 1
             return None
+
+
+class _Vehicle:
+    """What the broker keeps for one vehicle."""
+
+    def __init__(self, presumed: _Presumed) -> None:
+        self.refused = Counter(presumed.refused)
+        self.latest = list(presumed.points)
+        self.watchers: list[Watcher] = []
+        self.dropped = 0
+        self.targets: dict[int, Datapoint] = {}
+        self.target_watchers: dict[Watcher, bool] = {}
+        self.carriers: dict[int, ActuatorClaim] = {}
+        self.sources: dict[int, SignalClaim] = {}
+        self.holds: dict[int, Hold] = {}
+        self.past = Past()
 
     def notify(self, changes: Changes) -> None:
         if changes:
