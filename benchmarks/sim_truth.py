@@ -28,7 +28,7 @@ from renkei.flows.assumed import Known
 from renkei.flows.drive import read_cycle
 from renkei.flows.virtual_car import assembled, virtual_car
 from renkei.parts import Part
-from renkei.sim import kernel
+from renkei.sim.batch import drive_all
 from renkei.sim.car import Car
 from renkei.sim.columns import RESULT, Conditions, rows_of
 from renkei.sim.cycle import STEP_S
@@ -175,7 +175,7 @@ class Bench:
         out = np.empty((len(rows), len(CYCLES)))
         for i, speeds in enumerate(self.speeds):
             results = np.zeros(len(rows), RESULT)
-            kernel.drive_all(rows, *self.tables, speeds, STEP_S, False, results)
+            drive_all(rows, *self.tables, speeds, STEP_S, False, results)
             out[:, i] = measures(results, rows, self.tables, self.cars)["wall_wh_per_km"] * MILE_KM
         return out
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from renkei.flows.drive import read_cycle
 from renkei.flows.virtual_car import VirtualCar
+from renkei.sim.batch import LEAST, cores, drive_all
 from renkei.sim.columns import RESULT, Conditions, rows_of
 from renkei.sim.cycle import STEP_S
 
@@ -20,7 +20,7 @@ BLOCK = 65_536
 
 def drive_speed(built: VirtualCar, vehicles: int, cycle: str) -> dict[str, Any]:
     """Simulated seconds for each second of this machine, of cars that differ in mass, drag and auxiliaries."""
-    from renkei.sim import kernel, warm
+    from renkei.sim import warm
 
     warm.warm()
     asked = read_cycle(cycle)
@@ -32,7 +32,7 @@ def drive_speed(built: VirtualCar, vehicles: int, cycle: str) -> dict[str, Any]:
     def run() -> None:
         for start in range(0, vehicles, BLOCK):
             n = min(BLOCK, vehicles - start)
-            kernel.drive_all(rows[:n], *tables, speeds, STEP_S, False, results[:n])
+            drive_all(rows[:n], *tables, speeds, STEP_S, False, results[:n])
 
     best, runs, begun = float("inf"), 0, time.perf_counter()
     while runs == 0 or (elapsed := time.perf_counter() - begun) < LEAST_S or (runs < LEAST_RUNS and elapsed < MOST_S):
@@ -41,8 +41,7 @@ def drive_speed(built: VirtualCar, vehicles: int, cycle: str) -> dict[str, Any]:
         best = min(best, time.perf_counter() - start)
         runs += 1
     one_s = _one(first, tables, speeds)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    used = min(cores, max(1, vehicles))
+    used = min(cores(), max(1, -(-vehicles // LEAST)))
     simulated = vehicles * (len(speeds) - 1) * STEP_S / best
     return {
         "vehicle": built.vehicle.id,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from renkei.errors import SimulationError, UnknownName
+from renkei.sim.batch import drive_all
 from renkei.sim.car import Car
 from renkei.sim.columns import LIMITS, RESULT, TRACE, Conditions, Tables, fill, rows_of
 from renkei.sim.cycle import STEP_S, Cycle
@@ -193,10 +194,8 @@ def _longest(car: Car, cycle: Cycle, conditions: Conditions, step_s: float) -> i
 
 def _driven(rows: NDArray[np.void], tables: Tables, cars: Sequence[Any], cycle: Cycle, until_empty: bool,
             step_s: float) -> Columns:  # fmt: skip
-    from renkei.sim import kernel
-
     results = _results(len(rows))
-    kernel.drive_all(rows, *tables, cycle.stepped(step_s), step_s, until_empty, results)
+    drive_all(rows, *tables, cycle.stepped(step_s), step_s, until_empty, results)
     return measures(results, rows, tables, cars)
 
 

@@ -8,7 +8,7 @@ the work of inertia is the change of kinetic energy, and the two RC elements are
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from renkei.sim.columns import (
     CIRCUIT,
@@ -20,11 +20,13 @@ from renkei.sim.columns import (
     SURFACE_C_KNOTS,
     SURFACE_SOC_KNOTS,
     TORQUE_KNOTS,
+    TRACE,
     VOLTAGE_KNOTS,
 )
 
 TORQUE, POWER, SPEED, WINDOW, DIS_A, DIS_W, LOW_V, CHG_A, CHG_W, HIGH_V, SHARE, BRAKE, CONTINUOUS = range(len(LIMITS))
 NONE = -1
+TRACE_COLUMNS = len(TRACE)
 LOOK_AGAIN_SOC, LOOK_AGAIN_C = 5e-4, 0.2
 """Resistances are looked up again when charge or temperature have moved by so much."""
 BEHIND_M_S = 0.894
@@ -368,14 +370,14 @@ def _drive(car, ocv_v, circuit, loss_w, asked, step_s, until_empty, result, trac
     return kept
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST, parallel=True)
-def drive_all(cars, ocv_v, circuit, loss_w, asked, step_s, until_empty, results):
-    """Every car through the same speeds, on all cores; results only."""
-    for n in prange(len(cars)):
+@kernel
+def drive_rows(cars, ocv_v, circuit, loss_w, asked, step_s, until_empty, results):
+    """Every car through the same speeds, one after the other; results only."""
+    no_trace = np.empty((0, TRACE_COLUMNS))
+    for n in range(len(cars)):
         car = cars[n]
         _drive(
-            car, ocv_v[car.battery], circuit[car.battery], loss_w, asked, step_s, until_empty, results[n],
-            np.empty((0, 17)),
+            car, ocv_v[car.battery], circuit[car.battery], loss_w, asked, step_s, until_empty, results[n], no_trace
         )  # fmt: skip
 
 

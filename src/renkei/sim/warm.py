@@ -19,7 +19,7 @@ def warm() -> None:
         TRACE,
         VOLTAGE_KNOTS,
     )
-    from renkei.sim.kernel import drive_all, drive_one
+    from renkei.sim.kernel import drive_one, drive_rows
 
     cars, results = np.ones(1, CAR), np.zeros(1, RESULT)
     cars["map"], cars["battery"], cars["usable_from"] = -1, 0, 2.0
@@ -27,7 +27,7 @@ def warm() -> None:
     circuit = np.ones((1, SURFACE_C_KNOTS, SURFACE_SOC_KNOTS, CIRCUIT))
     loss_w = np.zeros((1, VOLTAGE_KNOTS, SPEED_KNOTS, TORQUE_KNOTS))
     drive_one(cars, ocv_v, circuit, loss_w, speeds, 1.0, False, results, np.empty((0, len(TRACE))))
-    drive_all(cars, ocv_v, circuit, loss_w, speeds, 1.0, False, results)
+    drive_rows(cars, ocv_v, circuit, loss_w, speeds, 1.0, False, results)
 
 
 if __name__ == "__main__":
