@@ -88,6 +88,20 @@ def test_what_is_given_is_not_assumed():
     assert not {"auxiliary_power", "charger_efficiency"} & {assumed.key for assumed in built.assumed}
 
 
+def test_the_road_load_of_a_test_list_is_given_in_its_units():
+    listed = {
+        "test_mass": "3625lb",
+        "road_load_a": "29.97 lbf",
+        "road_load_b": "-0.0713lbf/mph",
+        "road_load_c": "2.206e-2lbf/mph^2",
+    }
+    road = virtual_car(CATALOGUE, CARS[1], changes=listed).car.road
+    assert road.test_mass_kg == pytest.approx(3625 * 0.45359237)
+    assert road.a_n == pytest.approx(29.97 * 4.4482216)
+    assert road.b_n_per_m_s == pytest.approx(-0.0713 * 4.4482216 / 0.44704)
+    assert road.c_n_per_m2_s2 == pytest.approx(0.02206 * 4.4482216 / 0.44704**2)
+
+
 def test_a_part_that_does_not_fit_is_driven_and_every_violated_limit_is_told():
     built = virtual_car(CATALOGUE, SHIPPED["leaf"], battery=SHIPPED["larger"])
     assert {"mass", "mounting", "protocol"} <= {bad.fact for bad in built.violated}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from copy import copy
 from typing import Any, NamedTuple
@@ -11,6 +12,8 @@ from renkei.catalogue import Catalogue
 from renkei.errors import InputError, UnknownName
 from renkei.facts import Fact, FactKey, fact_keys
 from renkei.units import conversion
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 class Assumed(NamedTuple):
@@ -132,10 +135,9 @@ def _admit(key: str, text: str, value: float, fact: FactKey) -> None:
 
 def _quantity(key: str, text: str, unit: str | None) -> float:
     """`3750 lb` or `3750lb` in the unit of the key."""
-    end = len(text)
-    while end and not (text[end - 1].isdigit() or text[end - 1] == "."):
-        end -= 1
-    value, own = number(key, text[:end]), text[end:].strip()
+    found = _NUMBER.match(text.strip())
+    start = found.end() if found else 0
+    value, own = number(key, text.strip()[:start] or text), text.strip()[start:].strip()
     if not own:
         return value
     scale, offset = conversion(own, unit)

@@ -363,7 +363,7 @@ def _drive(car, ocv_v, circuit, loss_w, asked, step_s, until_empty, result, trac
     result.heat_stored_j = car.cells_j_per_k * (cells_c - car.start_c) + car.case_j_per_k * (case_c - car.start_case_c)
     result.throughput_as, result.square_a2s = through * cells / series, square
     result.lowest_v, result.highest_v = lowest_v * series, highest_v * series
-    result.highest_discharge_a, result.highest_charge_a = most_a * cells / series, -least_a * cells / series
+    result.highest_discharge_a, result.highest_charge_a = most_a * cells / series, abs(least_a) * cells / series
     result.highest_c, result.start_soc, result.end_soc = highest_c, car.start_soc, soc
     result.end_c, result.end_case_c, result.end_v1, result.end_v2 = cells_c, case_c, v1, v2
     result.empty = empty
