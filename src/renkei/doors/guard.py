@@ -26,6 +26,10 @@ MOST_STREAMS = 200
 _MOST_BUCKETS = 10_000
 
 
+GUARDED = (NotAuthenticated, NotPermitted, Exhausted, OutputError)
+"""What a guard raises."""
+
+
 class Guest(NamedTuple):
     """Who asks: what it may do, where it comes from."""
 

@@ -17,15 +17,15 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from renkei.doors.guard import bearer
+from renkei.doors.guard import Guard, Guest, bearer
 from renkei.doors.tls import Tls
-from renkei.errors import DoorError
+from renkei.errors import DoorError, Exhausted, InputError, NotAuthenticated, NotPermitted
 
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 EVERYWHERE = frozenset({"0.0.0.0", "::"})
@@ -54,6 +54,21 @@ def token_of(connection: HTTPConnection) -> str | None:
 def peer_of(connection: HTTPConnection, door: str) -> str:
     client = connection.client
     return f"{door}:{client.host}:{client.port}" if client else door
+
+
+def guest_of(guard: Guard, request: Request, door: str = "dashboard") -> Guest:
+    """Who asks; raises what a guard raises."""
+    guest = guard.admit(token_of(request), peer_of(request, door), door)
+    guard.count_request(guest)
+    return guest
+
+
+def refused_by_guard(refused: InputError) -> Response:
+    """What the guard refuses, in the codes of HTTP."""
+    if isinstance(refused, NotAuthenticated):
+        return refusal(401, str(refused), {"WWW-Authenticate": "Bearer"})
+    code = {NotPermitted: 403, Exhausted: 429}.get(type(refused), 503)
+    return refusal(code, str(refused))
 
 
 class HttpDoor:

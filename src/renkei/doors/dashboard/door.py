@@ -10,6 +10,7 @@ from renkei.broker import Broker
 from renkei.doors.dashboard.events import Events
 from renkei.doors.dashboard.routes import routes
 from renkei.doors.dashboard.view import View
+from renkei.doors.guard import Guard
 from renkei.errors import UnknownName
 from renkei.vocabulary import Vocabulary
 
@@ -17,6 +18,7 @@ from renkei.vocabulary import Vocabulary
 class Dashboard:
     """Cars in a web page, live, and the same as JSON, to be served by an HttpDoor. It only reads.
 
+    The page itself is for everybody; what it shows is for who shows a token, where the guard asks for one.
     `names` are shown in place of ids, `ports` tells where the KUKSA door of a vehicle is. Raises UnknownName for a
     vehicle that the broker does not have.
     """
@@ -28,15 +30,17 @@ class Dashboard:
         vehicles: Sequence[str],
         names: Mapping[str, str],
         ports: Mapping[str, int] | None = None,
+        guard: Guard | None = None,
     ) -> None:
         for vehicle in vehicles:
             if vehicle not in broker.vehicles:
                 raise UnknownName("vehicle", vehicle, broker.vehicles)
         self._view = View(broker, vocabulary, vehicles, names, ports or {})
-        self._events = Events(self._view)
+        self._guard = guard or Guard()
+        self._events = Events(self._view, self._guard)
 
     def routes(self) -> list[BaseRoute]:
-        return routes(self._view, self._events)
+        return routes(self._view, self._events, self._guard)
 
     def close(self) -> None:
         """End all streams."""

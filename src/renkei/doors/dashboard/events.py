@@ -7,11 +7,15 @@ import json
 import time
 from typing import Any
 
+from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
+from renkei.authority.tokens import Grant
 from renkei.broker import Watcher
 from renkei.doors.dashboard.view import View
-from renkei.doors.http import refusal
+from renkei.doors.guard import GUARDED, Guard, Guest
+from renkei.doors.http import guest_of, refusal, refused_by_guard
+from renkei.errors import NotAuthenticated
 
 INTERVAL_S = 0.2
 MOST_READERS = 100
@@ -31,8 +35,8 @@ class Events:
     A slow reader is sent the newest values only; a reader that left is forgotten at once.
     """
 
-    def __init__(self, view: View) -> None:
-        self._view = view
+    def __init__(self, view: View, guard: Guard) -> None:
+        self._view, self._guard = view, guard
         self._closing = False
         self._wakes: set[asyncio.Event] = set()
 
@@ -43,22 +47,38 @@ class Events:
             wake.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one reader until it leaves or the door closes; 503 when MOST_READERS are served."""
+        """Serve one reader until it leaves, its token ends or the door closes; 503 when MOST_READERS are served."""
         if len(self._wakes) >= MOST_READERS:
             await refusal(503, f"{MOST_READERS} pages are open")(scope, receive, send)
             return
+        try:
+            guest = guest_of(self._guard, Request(scope))
+            with self._guard.one_more_stream(guest):
+                await self._while_it_holds(guest, receive, send)
+        except GUARDED as e:
+            await refused_by_guard(e)(scope, receive, send)
+
+    async def _while_it_holds(self, guest: Guest, receive: Receive, send: Send) -> None:
+        try:
+            async with self._guard.while_it_holds(guest):
+                await self._serve(guest.grant, receive, send)
+        except NotAuthenticated as e:  # the answer has begun, so that an event says why it ends
+            await _write(send, _event("ended", {"error": str(e)}))
+            await send({"type": "http.response.body", "body": b""})
+
+    async def _serve(self, grant: Grant, receive: Receive, send: Send) -> None:
         wake = asyncio.Event()
         gone = asyncio.create_task(_left(receive))
         gone.add_done_callback(lambda _: wake.set())
-        every = range(len(self._view.vocabulary))
+        readable = self._view.readable(grant)
         # Any interval at all says that older values may give way: they do not count as dropped.
-        watchers = {v: Watcher(every, min_interval_ns=1) for v in self._view.ids}
+        watchers = {v: Watcher(readable, min_interval_ns=1) for v in self._view.reached(grant)}
         for vehicle, watcher in watchers.items():
             watcher.wake = wake.set
             self._view.broker.watch(vehicle, watcher)
         self._wakes.add(wake)
         try:
-            await self._stream(watchers, wake, gone, send)
+            await self._stream(grant, watchers, wake, gone, send)
         finally:
             gone.cancel()
             self._wakes.discard(wake)
@@ -66,9 +86,9 @@ class Events:
                 self._view.broker.unwatch(vehicle, watcher)
 
     async def _stream(
-        self, watchers: dict[str, Watcher], wake: asyncio.Event, gone: asyncio.Task[None], send: Send
+        self, grant: Grant, watchers: dict[str, Watcher], wake: asyncio.Event, gone: asyncio.Task[None], send: Send
     ) -> None:
-        picture = _event("picture", {v: self._view.values(v) for v in watchers})
+        picture = _event("picture", {v: self._view.values(v, grant) for v in watchers})
         await send(_START)
         await _write(send, f"retry: {_RETRY_MS}\n".encode() + picture)
         while not self._closing and not gone.done():

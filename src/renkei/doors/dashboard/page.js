@@ -375,13 +375,34 @@ function connect() {
       if (noLongerPresumed(car, values)) filter();
     }
   });
+  events.addEventListener("ended", () => { events.close(); askForToken(); });
   events.addEventListener("error", () => {
     put($("state"), "Disconnected");
     put($("lost"), "Disconnected. What you see are the last values that arrived. Trying again…");
     $("lost").hidden = false;
-    if (events.readyState === EventSource.CLOSED) setTimeout(connect, 2000);
+    if (events.readyState === EventSource.CLOSED) askForToken().then(asked => asked || setTimeout(connect, 2000));
   });
 }
+
+// True where the server wants a token first; events say nothing of why they were refused.
+async function askForToken() {
+  const reply = await fetch("api/vehicles").catch(() => null);
+  if (!reply || reply.status !== 401) return false;
+  $("lost").hidden = true;
+  $("who").hidden = false;
+  put($("state"), "Waiting for a token");
+  return true;
+}
+
+$("who").addEventListener("submit", async event => {
+  event.preventDefault();
+  const reply = await fetch("token", {method: "POST", body: $("token").value}).catch(() => null);
+  if (!reply || !reply.ok) return put($("refused"), reply ? (await reply.json()).error : "no answer");
+  put($("refused"), "");
+  $("token").value = "";
+  $("who").hidden = true;
+  connect();
+});
 
 setInterval(() => cars.forEach(show), 1000);
 connect();

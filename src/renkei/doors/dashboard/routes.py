@@ -12,30 +12,49 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from renkei.authority.tokens import LONGEST
 from renkei.doors.dashboard.events import Events
 from renkei.doors.dashboard.view import View
-from renkei.doors.http import refusal
+from renkei.doors.guard import GUARDED, Guard
+from renkei.doors.http import COOKIE, guest_of, peer_of, refusal, refused_by_guard
 from renkei.errors import UnknownName
 
 
-def routes(view: View, events: Events) -> list[BaseRoute]:
-    """All that the dashboard answers; it understands GET only."""
+def routes(view: View, events: Events, guard: Guard) -> list[BaseRoute]:
+    """All that the dashboard answers; it understands GET, and POST of a token that the browser shall keep."""
     page, policy = _page()
 
     async def show_page(request: Request) -> Response:
         return HTMLResponse(page, headers={"Content-Security-Policy": policy})
 
     async def list_vehicles(request: Request) -> Response:
-        return JSONResponse(view.vehicles())
+        try:
+            return JSONResponse(view.vehicles(guest_of(guard, request).grant))
+        except GUARDED as e:
+            return refused_by_guard(e)
 
     async def list_signals(request: Request) -> Response:
         try:
-            return JSONResponse(view.signals(request.path_params["vehicle"]))
+            return JSONResponse(view.signals(request.path_params["vehicle"], guest_of(guard, request).grant))
+        except GUARDED as e:
+            return refused_by_guard(e)
         except UnknownName as unknown:
             return refusal(404, str(unknown))
 
+    async def keep_token(request: Request) -> Response:
+        token = (await _text(request)).strip()
+        try:
+            guard.admit(token, peer_of(request, "dashboard"), "dashboard")
+        except GUARDED as e:
+            return refused_by_guard(e)
+        kept = Response(status_code=204)
+        secure = request.url.scheme == "https"
+        kept.set_cookie(COOKIE, token, secure=secure, httponly=True, samesite="strict")
+        return kept
+
     return [
         _get("/", show_page),
+        Route("/token", keep_token, methods=["POST"]),
         _get("/api/vehicles", list_vehicles),
         _get("/api/vehicles/{vehicle:path}/signals", list_signals),
         _get("/events", events),
@@ -46,6 +65,16 @@ def _get(path: str, endpoint: Callable[..., Any]) -> Route:
     route = Route(path, endpoint, methods=["GET"])
     route.methods = {"GET"}  # Starlette would add HEAD
     return route
+
+
+async def _text(request: Request) -> str:
+    """The body as text, no longer than a token may be."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LONGEST:
+            return ""
+    return body.decode("ascii", "replace")
 
 
 def _page() -> tuple[str, str]:

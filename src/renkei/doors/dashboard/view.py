@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from renkei.authority.tokens import EVERYONE, Grant
 from renkei.broker import Broker, Changes, Datapoint
 from renkei.errors import UnknownName
 from renkei.vocabulary import Signal, Value, Vocabulary
@@ -15,7 +16,9 @@ Values = dict[str, Value | dict[str, str] | None]
 
 
 class View:
-    """Read-only look at `vehicles` of a broker. Every method that takes a vehicle may raise UnknownName.
+    """Read-only look at `vehicles` of a broker, at as much of them as a `grant` covers.
+
+    Every method that takes a vehicle may raise UnknownName, also for one that the grant does not reach.
 
     A signal that never came is left out; one that came as not available is told as None. To tell the two apart, a View
     remembers what had no value when it was made, so make it before the sources start.
@@ -34,32 +37,41 @@ class View:
         self._names, self._ports = names, ports
         self._silent = {v: [broker.latest(v, s.index) for s in vocabulary.signals] for v in self.ids}
 
-    def vehicles(self) -> list[dict[str, Any]]:
+    def reached(self, grant: Grant) -> list[str]:
+        """The ids of the vehicles that a grant reaches."""
+        return [v for v in self.ids if grant.reaches(v)]
+
+    def readable(self, grant: Grant) -> list[int]:
+        """The indices of the signals that it may read."""
+        return [s.index for s in self.vocabulary.signals if grant.may("read", s.path)]
+
+    def vehicles(self, grant: Grant = EVERYONE) -> list[dict[str, Any]]:
         """Id and name of each vehicle, and the port of its KUKSA door where it has one."""
         return [
             {"id": v, "name": self._names.get(v, v)} | ({"kuksa_port": self._ports[v]} if v in self._ports else {})
-            for v in self.ids
+            for v in self.reached(grant)
         ]
 
-    def values(self, vehicle: str) -> Values:
+    def values(self, vehicle: str, grant: Grant = EVERYONE) -> Values:
         """All that the vehicle told so far."""
-        return {signal.path: _value(point) for signal, point in self._told(vehicle)}
+        return {signal.path: _value(point) for signal, point in self._told(vehicle, grant)}
 
     def changed(self, changes: Changes) -> Values:
         signals = self.vocabulary.signals
         return {signals[index].path: _value(point) for index, point in changes.items()}
 
-    def signals(self, vehicle: str) -> dict[str, Any]:
+    def signals(self, vehicle: str, grant: Grant = EVERYONE) -> dict[str, Any]:
         """All that the vehicle told so far, with what it means; `t_ns` is the time of this answer."""
-        rows = [_row(signal, point) for signal, point in self._told(vehicle)]
+        rows = [_row(signal, point) for signal, point in self._told(vehicle, grant)]
         return {"vehicle": vehicle, "t_ns": time.time_ns(), "signals": rows}
 
-    def _told(self, vehicle: str) -> Iterator[tuple[Signal, Datapoint]]:
-        if vehicle not in self._silent:
-            raise UnknownName("vehicle", vehicle[:100], self.ids)
+    def _told(self, vehicle: str, grant: Grant) -> Iterator[tuple[Signal, Datapoint]]:
+        reached = self.reached(grant)
+        if vehicle not in reached:
+            raise UnknownName("vehicle", vehicle[:100], reached)
         for signal, silent in zip(self.vocabulary.signals, self._silent[vehicle], strict=True):
             point = self.broker.latest(vehicle, signal.index)
-            if point.value is not None or point is not silent:
+            if (point.value is not None or point is not silent) and grant.may("read", signal.path):
                 yield signal, point
 
 

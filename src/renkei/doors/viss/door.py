@@ -13,13 +13,13 @@ from starlette.websockets import WebSocket
 
 from renkei.authority.tokens import EVERYONE, NOBODY
 from renkei.broker import Broker
-from renkei.doors.guard import Guard, Guest
+from renkei.doors.guard import GUARDED, Guard, Guest
 from renkei.doors.http import REQUEST_S, peer_of, token_of
 from renkei.doors.viss import wire
 from renkei.doors.viss.asking import asking_in
 from renkei.doors.viss.car import Car
 from renkei.doors.viss.filters import version_of
-from renkei.doors.viss.refusals import GUARDED, Refused, Version, bad_request, refused_by_guard, unavailable
+from renkei.doors.viss.refusals import Refused, Version, bad_request, refused_by_guard, unavailable
 from renkei.doors.viss.session import Session
 from renkei.doors.viss.tree import Tree
 from renkei.errors import UnknownName

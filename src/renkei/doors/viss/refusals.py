@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from renkei.errors import Exhausted, InputError, NotAuthenticated, NotPermitted, OutputError, ValueRefused
+from renkei.errors import Exhausted, InputError, NotAuthenticated, NotPermitted, ValueRefused
 
 Version = Literal[2, 3]
 
@@ -46,10 +46,6 @@ def unavailable(description: str) -> Refused:
 
 def too_many(description: str) -> Refused:
     return Refused(429, "too_many_requests", description)
-
-
-GUARDED = (NotAuthenticated, NotPermitted, Exhausted, OutputError)
-"""What the guard of all doors raises."""
 
 
 def refused_by_guard(refused: InputError) -> Refused:

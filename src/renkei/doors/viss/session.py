@@ -9,14 +9,13 @@ from typing import Any, NamedTuple
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from renkei.doors.guard import Guest, bearer
+from renkei.doors.guard import GUARDED, Guest, bearer
 from renkei.doors.http import token_of
 from renkei.doors.viss import wire
 from renkei.doors.viss.asking import asking_in
 from renkei.doors.viss.car import Car
 from renkei.doors.viss.filters import version_of
 from renkei.doors.viss.refusals import (
-    GUARDED,
     Refused,
     Version,
     bad_request,
