@@ -17,12 +17,14 @@ def connect(
     *,
     token: str | None = None,
     app: App | None = None,
+    pace: float = 1.0,
     timeout_s: float = 5.0,
 ) -> Car:
     """A car: behind a port of renkei or of any KUKSA server, or among the cars that are up in this process.
 
     `where`: HOST:PORT, a port of this machine, or what `renkei.flows.up.up` gives. `vehicle` may be left out where
-    there is only one. `token` is shown to the server. With an `app` the car is seen as its manifest says. Nothing is
+    there is only one. `token` is shown to the server. With an `app` the car is seen as its manifest says. `pace`: how
+    many times faster than in the car values come, as with `renkei up --speed`; times are stretched by it. Nothing is
     asked of a server before the first use, so that only then it is missed. Raises InputError, UnknownName.
     """
     way: Way
@@ -33,7 +35,7 @@ def connect(
     else:
         vehicle = _one_of(where.broker.vehicles, vehicle)
         way = InsideWay(where, vehicle, by=f"app {app.id}" if app else "a program in this process", priority=priority)
-    return Car(way, vehicle, app)
+    return Car(way, vehicle, app, pace)
 
 
 def connect_async(
@@ -42,10 +44,11 @@ def connect_async(
     *,
     token: str | None = None,
     app: App | None = None,
+    pace: float = 1.0,
     timeout_s: float = 5.0,
 ) -> AsyncCar:
     """The same car for an event loop; arguments as those of `connect`."""
-    return AsyncCar(connect(where, vehicle, token=token, app=app, timeout_s=timeout_s))
+    return AsyncCar(connect(where, vehicle, token=token, app=app, pace=pace, timeout_s=timeout_s))
 
 
 def _address(where: str | int) -> tuple[str, int]:

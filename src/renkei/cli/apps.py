@@ -73,7 +73,9 @@ def run(
     seconds: Annotated[
         float | None, typer.Option(metavar="S", min=0, help="End after so long; else with the recordings or Ctrl-C.")
     ] = None,
-    speed: Annotated[float, typer.Option(metavar="X", help="Times the recorded or simulated pace.")] = 1.0,
+    speed: Annotated[
+        float, typer.Option(metavar="X", help="Times the recorded or simulated pace, also of cars behind a server.")
+    ] = 1.0,
     any_car: AnyCar = False,
     data: say.Data = None,
     vss: say.Vss = None,
@@ -110,7 +112,7 @@ def run(
             )
         else:
             shown = token.read_text(encoding="utf-8").strip() if token else None
-            asyncio.run(_stoppable(lambda stop: run_there(found, server, fit, wishes, heard, stop, shown)))
+            asyncio.run(_stoppable(lambda stop: run_there(found, server, fit, wishes, heard, stop, shown, speed)))
     said.last_words()
     if said.worst or len(fit) < len(vehicle):
         raise typer.Exit(said.worst or 1)

@@ -67,6 +67,11 @@ class Replay:
     def is_over(self) -> bool:
         return not self._thread.is_alive()
 
+    @property
+    def tells_recorded_time(self) -> bool:
+        """Whether samples have the time of the recording and not that of the replay."""
+        return self._is_utc and not self._loop
+
     def _run(self) -> None:
         try:
             while not self._stop.is_set():
@@ -103,7 +108,7 @@ class Replay:
 
     def _decoded(self, engine: FrameEngine, frames: Frames, speakers: _Speakers, places: Any) -> Updates:
         updates: Updates = []
-        recorded, now = self._is_utc and not self._loop, time.time_ns()
+        recorded, now = self.tells_recorded_time, time.time_ns()
         for i in places.tolist():
             id_, t = int(frames.id[i]), int(frames.t[i])
             buses = speakers.of(int(frames.channel[i]), id_)

@@ -66,7 +66,7 @@ async def run_here(
     """Bring the cars up in this process and run the app on each, until `stop` or until all recordings are over."""
     runs = Runs(app, wishes, heard)
     async with up(sources, catalogue, options, vocabulary, failed=heard.failed, tell=tell) as cars:
-        runs.start({s.vehicle: connect(cars, s.vehicle, app=app) for s in sources})
+        runs.start({s.vehicle: connect(cars, s.vehicle, app=app, pace=_pace(cars, s, options)) for s in sources})
         try:
             await _until(stop, runs, cars, wishes.seconds)
         finally:
@@ -81,10 +81,11 @@ async def run_there(
     heard: Heard,
     stop: asyncio.Event,
     token: str | None = None,
+    pace: float = 1.0,
 ) -> None:
     """Run the app on cars behind a server, until `stop`. Raises DoorError and UnknownName before anything runs."""
     runs = Runs(app, wishes, heard)
-    cars = {vehicle or server: connect(server, vehicle, token=token, app=app) for vehicle in vehicles}
+    cars = {vehicle or server: connect(server, vehicle, token=token, app=app, pace=pace) for vehicle in vehicles}
     for car in cars.values():
         for path in (*app.requires, *app.actuates):
             await asyncio.to_thread(car.signal, path)
@@ -105,6 +106,12 @@ async def _until(stop: asyncio.Event, runs: Runs, cars: Cars | None, seconds: fl
             await asyncio.sleep(_LAST_VALUES_S)
             return
         await asyncio.sleep(_LOOK_S)
+
+
+def _pace(cars: Cars, source: Source, options: UpOptions) -> float:
+    """By how much times are to be stretched: not at all where they are those of the recording."""
+    feed = cars.feeds.get(source.vehicle)
+    return 1.0 if isinstance(feed, Replay) and feed.tells_recorded_time else options.speed
 
 
 def _are_played(cars: Cars) -> bool:
