@@ -143,9 +143,7 @@ def _gross_kwh(part: Part, known: Known, share: float, wall_kwh: float | None) -
     """Gross energy of a pack of which only a full charge from the wall is known. Raises CannotTell."""
     wall_kwh = wall_kwh or known.fact(part.facts, "charge_energy_wall")
     if wall_kwh is None:
-        raise CannotTell(
-            f"{part.id}: energy and cells are unknown; give battery.energy_gross=40 with --set"
-        )
+        raise CannotTell(f"{part.id}: energy and cells are unknown; give battery.energy_gross=40 with --set")
     gross: float = wall_kwh * FROM_WALL / share
     why = f"Wall energy of a full charge times {FROM_WALL}, over the usable share."
     known.note(part.id, "energy_gross", round(gross, 1), "kWh", why)
