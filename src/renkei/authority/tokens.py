@@ -5,7 +5,8 @@ Sources: RFC 7519 (claims), RFC 8725 (what to refuse); the claims that KUKSA req
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,8 +14,8 @@ import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from renkei.authority.keys import load_private
 from renkei.authority.scopes import ALL, NOTHING, Action, Rights, rights_of
 from renkei.authority.trust import EVERY_MAKER, HIGHEST_PRIORITY, Issuer, Key, Trust
 from renkei.errors import InputError, NotAuthenticated, clipped
@@ -156,12 +157,25 @@ def _bad(why: str) -> NotAuthenticated:
     return NotAuthenticated(f"Invalid auth token: {why}")
 
 
+def claims_of(
+    issuer: str, subject: str, scope: str, now_s: float, lasts_s: float, priority: int = 0, vehicles: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What a token says; raises InputError for scopes that are none. Without `vehicles`: all of the issuer's makers."""
+    rights_of(scope)
+    claims: dict[str, Any] = {
+        "iss": issuer, "sub": subject, "aud": ["kuksa.val"], "scope": scope, "jti": secrets.token_hex(8),
+        "iat": int(now_s), "exp": int(now_s + lasts_s),
+    }  # fmt: skip
+    if priority:
+        claims[PRIORITY_CLAIM] = priority
+    if vehicles:
+        claims[VEHICLES_CLAIM] = list(vehicles)
+    return claims
+
+
 def issue(claims: Mapping[str, Any], pem: bytes, kid: str | None = None) -> str:
     """A token of these claims, signed; `pem` is a private key whose kind chooses the algorithm. Raises InputError."""
-    try:
-        key: Any = load_pem_private_key(pem, None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as e:
-        raise InputError("expected a private key in PEM, without a password") from e
+    key = load_private(pem)
     algorithm = "EdDSA"
     if isinstance(key, RSAPrivateKey):
         algorithm = "RS256"

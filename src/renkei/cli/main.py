@@ -11,7 +11,24 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from renkei.cli import apps, ask, bench, catalogue, check, decode, demo, drive, files, fit, parts, prove, say, up, vss
+from renkei.cli import (
+    apps,
+    ask,
+    authority,
+    bench,
+    catalogue,
+    check,
+    decode,
+    demo,
+    drive,
+    files,
+    fit,
+    parts,
+    prove,
+    say,
+    up,
+    vss,
+)
 from renkei.errors import OutputError, RenkeiError
 
 
@@ -45,7 +62,7 @@ app = typer.Typer(
 )
 
 
-for family in (decode, up, ask, catalogue, check, prove, vss, parts, apps, fit, files, bench, drive, demo):
+for family in (decode, up, ask, catalogue, check, prove, vss, parts, apps, fit, files, bench, drive, demo, authority):
     family.add_to(app)
 
 

@@ -14,6 +14,7 @@ from renkei.cli.decode import AnyCar, pairs
 from renkei.errors import InputError, RenkeiError, clipped
 
 if TYPE_CHECKING:
+    from renkei.doors.tls import Tls
     from renkei.flows.up import Source
 
 
@@ -48,6 +49,25 @@ def up(
     speed: Annotated[float, typer.Option(metavar="X", help="Times the recorded or simulated pace.")] = 1.0,
     loop: Annotated[bool, typer.Option("--loop", help="Begin recordings again when they end.")] = False,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open the dashboard.")] = False,
+    host: Annotated[str, typer.Option(metavar="HOST", help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
+    trust: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="Ask for tokens, of the issuers that FILE names.")
+    ] = None,
+    tls_cert: Annotated[Path | None, typer.Option(metavar="FILE.pem", help="Certificate of this server.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE.pem", help="Its private key.")] = None,
+    tls_client_ca: Annotated[
+        Path | None, typer.Option(metavar="FILE.pem", help="Let in only clients with a certificate of this authority.")
+    ] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Let everybody in who reaches HOST, and do everything.")
+    ] = False,
+    audit: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write down actuations and refusals; see 'renkei audit'.")
+    ] = None,
+    most_requests: Annotated[
+        float | None,
+        typer.Option(metavar="N", min=0, help="Requests per second of each client; 0: any. 1000 with --trust, else 0."),
+    ] = None,
     data: say.Data = None,
     vss: say.Vss = None,
 ) -> None:
@@ -66,12 +86,28 @@ def up(
 
     from renkei import vocabulary
     from renkei.catalogue import Catalogue
+    from renkei.flows.safety import Safety
     from renkei.flows.up import UpOptions
 
     sources = _with_options([_source(text) for text in vehicle], bus or [], time_unit or [])
     chosen = vocabulary.load(vss) if vss else None
-    options = UpOptions(grpc_port, http_port, speed, loop, any_car)
+    safety = Safety(host, trust, _tls(tls_cert, tls_key, tls_client_ca), audit, insecure, most_requests)
+    options = UpOptions(grpc_port, http_port, speed, loop, any_car, safety)
     asyncio.run(_serve(sources, Catalogue(data or []), options, chosen, open_browser=not no_browser))
+
+
+def _tls(cert: Path | None, key: Path | None, client_ca: Path | None) -> Tls | None:
+    if cert is None or key is None:
+        given = {"--tls-cert": cert, "--tls-key": key, "--tls-client-ca": client_ca}
+        if any(given.values()):
+            missing = next(name for name, file in given.items() if file is None)
+            raise InputError(f"{missing}: expected FILE.pem too: TLS needs a certificate and its key")
+        return None
+    from renkei.doors.tls import Tls
+
+    tls = Tls(cert, key, client_ca)
+    tls.context()
+    return tls
 
 
 def _source(text: str) -> Source:
@@ -128,13 +164,14 @@ async def _serve(sources, catalogue, options, vocabulary, *, open_browser: bool)
 
     from renkei.flows.up import up as bring_up
 
+    host = f"[{options.safety.host}]" if ":" in options.safety.host else options.safety.host
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with bring_up(sources, catalogue, options, vocabulary, failed=_tell_failure, tell=say.note) as cars:
         for id_, port in cars.ports.items():
-            print(f"{id_}  kuksa.val.v2 and v1 on 127.0.0.1:{port}", flush=True)
-        page = f"http://127.0.0.1:{cars.http_port}/"
+            print(f"{id_}  kuksa.val.v2 and v1 on {host}:{port}", flush=True)
+        page = f"{'https' if options.safety.tls else 'http'}://{host}:{cars.http_port}/"
         print(f"dashboard  {page}", flush=True)
         print("stop with Ctrl-C", flush=True)
         gc.collect()

@@ -21,6 +21,7 @@ from renkei.flows.live import LiveCar, LiveSource, lines_of, lonely_messages
 from renkei.flows.plans import plan_of
 from renkei.flows.recognise import car_of
 from renkei.flows.replay import Replay
+from renkei.flows.safety import Safety, guarding
 from renkei.flows.virtual import Driven, VirtualFeed, VirtualSource, driven_car, said_by
 from renkei.vehicle import Vehicle
 from renkei.vocabulary import Vocabulary, builtin
@@ -73,6 +74,7 @@ class UpOptions:
     speed: float = 1.0
     loop: bool = False
     any_car: bool = False
+    safety: Safety = field(default_factory=Safety)
 
 
 @asynccontextmanager
@@ -117,14 +119,16 @@ async def up(
         if isinstance(feed, LiveCar | VirtualFeed)
     ]
     async with AsyncExitStack() as open_doors:
-        kuksa = KuksaDoor(broker, chosen, [v.id for v in vehicles], first_port=options.grpc_port)
+        host, tls = options.safety.host, options.safety.tls
+        guard = await open_doors.enter_async_context(guarding(options.safety, tell))
+        kuksa = KuksaDoor(broker, chosen, [v.id for v in vehicles], host, options.grpc_port, guard, tls)
         ports = await kuksa.open()
         open_doors.push_async_callback(kuksa.close)
         http_port = None
         if options.http_port is not None:
             names = {v.id: _name(v, source) for v, source in zip(vehicles, sources, strict=True)}
-            dashboard = Dashboard(broker, chosen, broker.vehicles, names, ports)
-            web = HttpDoor([dashboard, Viss(broker, chosen, broker.vehicles)], port=options.http_port)
+            dashboard = Dashboard(broker, chosen, broker.vehicles, names, ports, guard)
+            web = HttpDoor([dashboard, Viss(broker, chosen, broker.vehicles, guard)], host, options.http_port, tls)
             http_port = await web.open()
             open_doors.push_async_callback(web.close)
         for feed in feeds.values():
@@ -182,6 +186,7 @@ def _judge(sources: Sequence[Source], options: UpOptions) -> None:
     twice = {s.vehicle for s in sources if [x.vehicle for x in sources].count(s.vehicle) > 1}
     if twice:
         raise InputError(f"--vehicle {min(twice)}: given twice")
+    options.safety.judge()
     if not options.speed > 0:
         raise InputError(f"--speed: expected a number above 0, got {options.speed:g}")
 
