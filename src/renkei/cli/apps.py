@@ -111,11 +111,18 @@ def run(
                 )
             )
         else:
-            shown = token.read_text(encoding="utf-8").strip() if token else None
+            shown = _token(token) if token else None
             asyncio.run(_stoppable(lambda stop: run_there(found, server, fit, wishes, heard, stop, shown, speed)))
     said.last_words()
     if said.worst or len(fit) < len(vehicle):
         raise typer.Exit(said.worst or 1)
+
+
+def _token(file: Path) -> str:
+    try:
+        return file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as e:
+        raise InputError(f"--token {file}: expected a readable file with a token") from e
 
 
 def _judged(
@@ -125,6 +132,9 @@ def _judged(
     from renkei.flows.run import lacking, verdicts
 
     kept = []
+    names = [text.partition("=")[0] for text in vehicles]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise InputError(f"--vehicle {min(twice)}: given twice")
     for text in vehicles:
         id_, equals, _ = text.partition("=")
         if is_remote and equals:

@@ -18,6 +18,7 @@ from renkei.can.uds import column_of
 from renkei.catalogue import Catalogue
 from renkei.errors import CatalogueError, InputError, RenkeiError, ValueRefused, clipped
 from renkei.flows.check_parts import check_parts, check_slots, check_standards
+from renkei.flows.judge_app import chosen_app
 from renkei.flows.plans import database, plan_of
 from renkei.flows.unread import is_note, unread
 from renkei.parts import Part
@@ -58,8 +59,18 @@ def check(catalogue: Catalogue, *, only_private: bool = False) -> Report:
     faults += (Fault(str(file), "", what) for file, what in unread(catalogue))
     report.standards = len(catalogue.standards)
     faults += (Fault(*place) for place in check_standards(catalogue))
+    for app in catalogue.apps:
+        faults += _check_app(catalogue, app)
     report.faults = tuple(dict.fromkeys(faults))
     return report
+
+
+def _check_app(catalogue: Catalogue, app: str) -> list[Fault]:
+    try:
+        chosen_app(catalogue, app)
+    except RenkeiError as e:
+        return _told(e, None)
+    return []
 
 
 def _check_maker(catalogue: Catalogue, maker: str, report: Report) -> Iterator[Fault]:
