@@ -29,11 +29,11 @@ SCHEMA = Path(__file__).parents[1] / "fixtures/viss/vissv3.0-schema.json"
 class OpenViss:
     """What tests need of a running door; every touch of the broker happens in its loop."""
 
-    def __init__(self):
+    def __init__(self, guard=None, **options):
         self.vocabulary = builtin()
         self.broker = Broker(self.vocabulary, VEHICLES)
-        dashboard = Dashboard(self.broker, self.vocabulary, VEHICLES, {})
-        self.door = HttpDoor([dashboard, Viss(self.broker, self.vocabulary, VEHICLES)], port=0)
+        dashboard = Dashboard(self.broker, self.vocabulary, VEHICLES, {}, guard=guard)
+        self.door = HttpDoor([dashboard, Viss(self.broker, self.vocabulary, VEHICLES, guard)], port=0, **options)
         self._unwatched = threading.Semaphore(0)
         self._tell_unwatched()
         self.loop = asyncio.new_event_loop()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from renkei.cli import say
+from renkei.errors import InputError
 
 if TYPE_CHECKING:
     from renkei.doors.kuksa.client import Reading
@@ -15,6 +17,12 @@ Paths = Annotated[list[str], typer.Argument(metavar="PATH...", help="VSS paths, 
 Vehicle = Annotated[str | None, typer.Option(metavar="ID", help="Which car, where the server has several.")]
 Port = Annotated[int, typer.Option(metavar="P", min=1, max=65535, help="Port of the server.")]
 Host = Annotated[str, typer.Option(metavar="HOST", help="Host of the server.")]
+Token = Annotated[
+    str | None, typer.Option(metavar="TOKEN", envvar="RENKEI_TOKEN", help="Shown to a server that asks for one.")
+]
+Ca = Annotated[
+    Path | None, typer.Option("--tls-ca", metavar="FILE.pem", help="Speak TLS; who signed the server's certificate.")
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -23,7 +31,13 @@ def add_to(app: typer.Typer) -> None:
 
 
 def get(
-    paths: Paths, vehicle: Vehicle = None, port: Port = 55555, host: Host = "127.0.0.1", json: say.AsJson = False
+    paths: Paths,
+    vehicle: Vehicle = None,
+    port: Port = 55555,
+    host: Host = "127.0.0.1",
+    token: Token = None,
+    tls_ca: Ca = None,
+    json: say.AsJson = False,
 ) -> None:
     """Get the latest values of signals from any KUKSA server.
 
@@ -31,7 +45,7 @@ def get(
     """
     from renkei.doors.kuksa.client import KuksaClient
 
-    with KuksaClient(port, host, vehicle) as client:
+    with KuksaClient(port, host, vehicle, token=token, ca=_content(tls_ca)) as client:
         units = {s.path: s.unit for path in paths for s in client.metadata(path)}
         readings = client.get(paths)
     if json:
@@ -44,6 +58,8 @@ def watch(
     vehicle: Vehicle = None,
     port: Port = 55555,
     host: Host = "127.0.0.1",
+    token: Token = None,
+    tls_ca: Ca = None,
     count: Annotated[int | None, typer.Option(metavar="N", min=1, help="Stop after N updates.")] = None,
     json: say.AsJson = False,
 ) -> None:
@@ -53,7 +69,7 @@ def watch(
     """
     from renkei.doors.kuksa.client import KuksaClient
 
-    with KuksaClient(port, host, vehicle) as client:
+    with KuksaClient(port, host, vehicle, token=token, ca=_content(tls_ca)) as client:
         units = {s.path: s.unit for path in paths for s in client.metadata(path)}
         for n, readings in enumerate(client.watch(paths), start=1):
             for r in readings:
@@ -63,6 +79,15 @@ def watch(
                     print(say.plain(f"{r.path}  {_text(r)} {units.get(r.path) or ''}".rstrip()), flush=True)
             if n == count:
                 break
+
+
+def _content(file: Path | None) -> bytes | None:
+    if file is None:
+        return None
+    try:
+        return file.read_bytes()
+    except OSError as e:
+        raise InputError(f"--tls-ca {file}: cannot be read: {e.strerror}") from e
 
 
 def _plain(reading: Reading, units: dict[str, str | None]) -> dict[str, object]:

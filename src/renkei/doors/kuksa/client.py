@@ -63,7 +63,8 @@ class Subscription:
 class KuksaClient:
     """One server, and with `vehicle` one of its vehicles. To be used in a `with`.
 
-    `token` goes with every request as its bearer; `priority`, 0 to 9, with those that set. Paths may be leaves,
+    `token` goes with every request as its bearer; `priority`, 0 to 9, with those that set. With `ca`, certificates in
+    PEM, it speaks TLS and believes a server that one of them signed. Paths may be leaves,
     branches or patterns (`*` one level, `**` any number). Every method may raise DoorError (no answer, refused) and
     UnknownName (a path that the server does not have).
     """
@@ -77,6 +78,7 @@ class KuksaClient:
         *,
         token: str | None = None,
         priority: int = 0,
+        ca: bytes | None = None,
     ) -> None:
         if vehicle is not None and not (vehicle.isascii() and vehicle.isprintable()):
             raise UnknownName("vehicle", vehicle, ())
@@ -86,7 +88,10 @@ class KuksaClient:
         if token is not None:
             self._metadata += (("authorization", f"Bearer {token}"),)
         self._urgency = ((PRIORITY_KEY, str(priority)),) if priority else ()
-        self._channel = grpc.insecure_channel(self._address, options=_OPTIONS)
+        if ca is None:
+            self._channel = grpc.insecure_channel(self._address, options=_OPTIONS)
+        else:
+            self._channel = grpc.secure_channel(self._address, grpc.ssl_channel_credentials(ca), options=_OPTIONS)
         self._has_v2 = True
 
     def __enter__(self) -> Self:
