@@ -178,7 +178,7 @@ def _plain(value: object) -> object:
         return value
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value[:100]]
-    if isinstance(value, float) and value == value and abs(value) != float("inf"):
+    if isinstance(value, float) and abs(value) < 2**53:
         return value
     text = str(value)
     text = text.encode("utf-8", "backslashreplace").decode()
