@@ -18,20 +18,22 @@ def connect(
     token: str | None = None,
     app: App | None = None,
     pace: float = 1.0,
+    ca: bytes | None = None,
     timeout_s: float = 5.0,
 ) -> Car:
     """A car: behind a port of renkei or of any KUKSA server, or among the cars that are up in this process.
 
     `where`: HOST:PORT, a port of this machine, or what `renkei.flows.up.up` gives. `vehicle` may be left out where
     there is only one. `token` is shown to the server. With an `app` the car is seen as its manifest says. `pace`: how
-    many times faster than in the car values come, as with `renkei up --speed`; times are stretched by it. Nothing is
-    asked of a server before the first use, so that only then it is missed. Raises InputError, UnknownName.
+    many times faster than in the car values come, as with `renkei up --speed`; times are stretched by it. With `ca`,
+    certificates in PEM, TLS is spoken to a server that one of them signed. Nothing is asked of a server before the
+    first use, so that only then it is missed. Raises InputError, UnknownName.
     """
     way: Way
     priority = app.priority if app else 0
     if isinstance(where, str | int):
         host, port = _address(where)
-        way = PortWay(KuksaClient(port, host, vehicle, timeout_s, token=token, priority=priority))
+        way = PortWay(KuksaClient(port, host, vehicle, timeout_s, token=token, priority=priority, ca=ca))
     else:
         vehicle = _one_of(where.broker.vehicles, vehicle)
         way = InsideWay(where, vehicle, by=f"app {app.id}" if app else "a program in this process", priority=priority)
@@ -45,10 +47,11 @@ def connect_async(
     token: str | None = None,
     app: App | None = None,
     pace: float = 1.0,
+    ca: bytes | None = None,
     timeout_s: float = 5.0,
 ) -> AsyncCar:
     """The same car for an event loop; arguments as those of `connect`."""
-    return AsyncCar(connect(where, vehicle, token=token, app=app, pace=pace, timeout_s=timeout_s))
+    return AsyncCar(connect(where, vehicle, token=token, app=app, pace=pace, ca=ca, timeout_s=timeout_s))
 
 
 def _address(where: str | int) -> tuple[str, int]:

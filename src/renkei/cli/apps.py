@@ -64,7 +64,14 @@ def run(
         str | None, typer.Option(metavar="HOST:PORT", help="The cars are behind this server; no sources then.")
     ] = None,
     token: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A file with the token that is shown to the server.")
+        list[str] | None,
+        typer.Option(
+            metavar="[ID=]FILE", help="A file with the token that is shown to the server, for all or for a car."
+        ),
+    ] = None,
+    tls_ca: Annotated[
+        Path | None,
+        typer.Option("--tls-ca", metavar="FILE.pem", help="Speak TLS; who signed the server's certificate."),
     ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the app puts its files.")] = Path(),
     option: Annotated[
@@ -111,18 +118,32 @@ def run(
                 )
             )
         else:
-            shown = _token(token) if token else None
-            asyncio.run(_stoppable(lambda stop: run_there(found, server, fit, wishes, heard, stop, shown, speed)))
+            shown = _tokens(token or [], fit)
+            ca = _content("--tls-ca", tls_ca) if tls_ca else None
+            asyncio.run(_stoppable(lambda stop: run_there(found, server, fit, wishes, heard, stop, shown, speed, ca)))
     said.last_words()
     if said.worst or len(fit) < len(vehicle):
         raise typer.Exit(said.worst or 1)
 
 
-def _token(file: Path) -> str:
+def _tokens(texts: Sequence[str], vehicles: Sequence[str]) -> dict[str | None, str]:
+    """Tokens by vehicle; None stands for all others."""
+    found: dict[str | None, str] = {}
+    for text in texts:
+        id_, equals, file = text.partition("=")
+        vehicle = id_ if equals and "/" in id_ and id_ in vehicles else None
+        content = _content("--token", Path(file if vehicle else text))
+        if not content.isascii():
+            raise InputError(f"--token {text}: expected a file with a token")
+        found[vehicle] = content.decode().strip()
+    return found
+
+
+def _content(option: str, file: Path) -> bytes:
     try:
-        return file.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError) as e:
-        raise InputError(f"--token {file}: expected a readable file with a token") from e
+        return file.read_bytes()
+    except OSError as e:
+        raise InputError(f"{option} {file}: cannot be read: {e.strerror}") from e
 
 
 def _judged(

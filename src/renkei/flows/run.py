@@ -80,12 +80,22 @@ async def run_there(
     wishes: Wishes,
     heard: Heard,
     stop: asyncio.Event,
-    token: str | None = None,
+    tokens: Mapping[str | None, str] | None = None,
     pace: float = 1.0,
+    ca: bytes | None = None,
 ) -> None:
-    """Run the app on cars behind a server, until `stop`. Raises DoorError and UnknownName before anything runs."""
+    """Run the app on cars behind a server, until `stop`. Raises DoorError and UnknownName before anything runs.
+
+    `tokens` by vehicle; the one of None is shown for all others.
+    """
+    shown = tokens or {}
     runs = Runs(app, wishes, heard)
-    cars = {vehicle or server: connect(server, vehicle, token=token, app=app, pace=pace) for vehicle in vehicles}
+    cars = {
+        vehicle or server: connect(
+            server, vehicle, token=shown.get(vehicle, shown.get(None)), app=app, pace=pace, ca=ca
+        )
+        for vehicle in vehicles
+    }
     for car in cars.values():
         for path in (*app.requires, *app.actuates):
             await asyncio.to_thread(car.signal, path)
