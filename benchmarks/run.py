@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import bench_door
 import bench_kuksa
 import bench_sim
+import fleet
 import peers
 
 from renkei.catalogue import Catalogue
@@ -56,7 +57,7 @@ def main() -> None:
             print(_line(figure), flush=True)
 
     with tempfile.TemporaryDirectory(prefix="renkei-bench-") as folder:
-        for bench in (decoding, whole_command, proving, memory, starts, door, kuksa):
+        for bench in (decoding, whole_command, proving, memory, starts, door, kuksa, many_cars):
             for figure in bench(Path(folder)):
                 say(figure)
     if "--json" in sys.argv:
@@ -153,6 +154,22 @@ def kuksa(_folder: Path) -> list[Figure]:
     ]
 
 
+def many_cars(_folder: Path) -> list[Figure]:
+    """A fleet in one process, its subscribers in another; memory of a vehicle that only waits."""
+    measured = fleet.run()
+    load = (
+        f"{fleet.VEHICLES} vehicles, {fleet.SIGNALS} signals at {fleet.RATE_HZ:g} Hz, {fleet.SUBSCRIBERS} subscribers"
+    )
+    idle_kb = fleet.idle_kib_per_vehicle() * 1.024
+    return [
+        Figure(f"{load}, lost", measured.lost, "values", None, None, "none"),
+        Figure(f"{load}, delivered", measured.values_per_s, "values/s", None, None, "all"),
+        Figure(f"{load}, p99", measured.p99_ms, "ms", None, None, "none"),
+        Figure(f"{load}, server", measured.server_cpu, "cores", None, None, "under 2"),
+        Figure("an idle vehicle with its port", idle_kb, "kB", None, None, "under 100 kB"),
+    ]
+
+
 def simulation(_folder: Path) -> list[Figure]:
     """Virtual cars against FASTSim 3: many cars, each core for itself; one car; the whole command."""
     speed = bench_sim.run()
@@ -210,7 +227,7 @@ def _dbc() -> list[str]:
 def _frames(n: int) -> list[Frame]:
     """Synthetic frames of the demo's drive, again and again, time going on."""
     plan = plan_of(Catalogue().vehicle(VEHICLE).map)
-    scenario = read_scenario(Path(__file__).parents[1] / "src/renkei/data/demo/drive.csv", builtin())
+    scenario = read_scenario(Path(__file__).parents[1] / "tests/fixtures/drive.csv", builtin())
     once = list(synthesize(plan, scenario))
     turn_ns = once[-1].t_ns + 1_000_000
     return [f._replace(t_ns=f.t_ns + k * turn_ns) for k in range(n // len(once) + 1) for f in once][:n]
