@@ -73,7 +73,10 @@ def _number(value: Any) -> float | None:
 
 
 class _TripFile:
-    """Rows that go to a file in batches; the file has its name only when it is complete."""
+    """Rows that go to a file in batches; the file has its name only when it is complete.
+
+    What was logged before the car was lost is kept; a file that could not be written is not.
+    """
 
     def __init__(self, path: Path, format: str) -> None:
         self.path, self.rows = path, 0
@@ -88,10 +91,19 @@ class _TripFile:
     def __enter__(self) -> _TripFile:
         return self
 
-    def __exit__(self, wrong: object, *_: object) -> None:
-        self._write()
-        self._writer.close()
-        self._aside.replace(self.path)
+    def __exit__(self, _kind: object, wrong: BaseException | None, _trace: object) -> None:
+        if isinstance(wrong, OutputError):
+            return self._aside.unlink(missing_ok=True)
+        try:
+            self._write()
+            self._writer.close()
+            self._aside.replace(self.path)
+        except OSError as e:
+            self._aside.unlink(missing_ok=True)
+            raise OutputError(f"{self.path}: {e.strerror or e}") from e
+        except OutputError:
+            self._aside.unlink(missing_ok=True)
+            raise
 
     def add(self, reading: renkei.car.Reading) -> None:
         self.rows += 1

@@ -72,7 +72,8 @@ def app_signal(need: Need, weight: Weight, offered: Offered | None) -> Finding |
     if offered is None or offered.access == "set only":
         said = "the car takes it and does not report it" if offered else "not in the map of this car"
         return _finding("app-signal", _otherwise(weight), need, None, None, said, offered)
-    return _finding("app-signal", "ok", need, offered.path, None, f"from {offered.origin}", offered)
+    said = f"fixed in this car: {offered.origin}" if offered.access == "fixed" else f"from {offered.origin}"
+    return _finding("app-signal", "ok", need, offered.path, None, said, offered)
 
 
 def app_unit(need: Need, weight: Weight, offered: Offered | None) -> Finding | None:
