@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from renkei.broker import Broker, Watcher, _wire
 from renkei.errors import UnknownName, ValueRefused
 from renkei.samples import INVALID, STALE
-from renkei.vocabulary import Signal, Vocabulary
+from renkei.vocabulary import Signal, Vocabulary, builtin
 
 SPEED, GEAR, CHARGE, BRAND, MODE, DOORS, BAD = range(7)
 VOCABULARY = Vocabulary(
@@ -327,3 +328,25 @@ def test_without_a_source_time_the_time_of_receipt_stands_for_it(broker):
     broker.put("a", DOORS, 3)
     point = broker.latest("a", DOORS)
     assert point.t_source_ns == point.t_receive_ns
+
+
+def test_a_fleet_of_vehicles_that_say_nothing_takes_little_memory():
+    """Under 100 kB each is asked for, with their ports; the broker's part is what it presumes, kept once."""
+    vocabulary = builtin()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        many = Broker(vocabulary, [f"fleet/{n}" for n in range(101)])
+        each = (tracemalloc.get_traced_memory()[0] - before) / 100
+    finally:
+        tracemalloc.stop()
+    assert each < 30_000
+    assert many.latest("fleet/1", SPEED) is many.latest("fleet/2", SPEED)
+
+
+def test_what_one_vehicle_says_is_not_said_by_another_of_its_fleet():
+    fleet = Broker(VOCABULARY, ["a", "b"])
+    fleet.publish("a", [(SPEED, 5.0, 1)])
+    assert (fleet.latest("a", SPEED).value, fleet.latest("b", SPEED).value) == (5.0, None)
+    fleet.refused("a")["Vehicle.Speed", "range"] += 1
+    assert fleet.refused("b")["Vehicle.Speed", "range"] == 0
