@@ -13,17 +13,18 @@ from kuksa.val.v1.val_pb2_grpc import VALStub as V1Stub
 from kuksa.val.v2 import types_pb2 as types
 from kuksa.val.v2 import val_pb2 as val
 from kuksa.val.v2.val_pb2_grpc import VALStub
-from provider_stub import ProviderStub, at, number
+from provider_stub import ProviderStub, at, in_time, number
 from tokens import Issuer, write_trust
 
 from renkei.authority.audit import AuditLog
 from renkei.authority.authority import Authority
+from renkei.doors import guard as guard_module
 from renkei.doors.guard import Guard
 from renkei.doors.kuksa.databroker_schema import SDV
 
 SPEED, FAN = "Vehicle.Speed", "Vehicle.Cabin.HVAC.Station.Row1.Driver.FanSpeed"
 ACME, OTHER = "acme/one", "other/two"
-DEADLINE_S = 10
+DEADLINE_S, SOON_S = 10, 0.1
 OK, UNAUTHENTICATED, FORBIDDEN = (
     grpc.StatusCode.OK, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED,
 )  # fmt: skip
@@ -366,3 +367,45 @@ def test_a_token_may_name_the_cars_that_it_is_for(house):
         assert ways.read_v2() is FORBIDDEN
     with Ways(port, bearing(issuer.token(renkei_vehicles=[ACME]))) as ways:
         assert ways.read_v2() is OK
+
+
+def test_a_client_has_so_many_streams_over_all_its_connections(house, monkeypatch):
+    monkeypatch.setattr(guard_module, "MOST_STREAMS", 4)
+    issuer = house.issuers[ACME]
+    greedy = [subscribed(house, issuer.token(sub="greedy", jti=str(n))) for n in range(4)]
+    with pytest.raises(grpc.RpcError) as refused:
+        subscribed(house, issuer.token(sub="greedy"))
+    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert refused.value.details() == f"4 streams of client greedy ({issuer.name}) are open"
+    for each in (subscribed(house, issuer.token(sub="honest")), *greedy):
+        each.call.cancel()
+
+
+def test_a_client_that_asks_too_often_is_told_and_others_are_served(house):
+    house.guard.requests_per_s = 20
+    issuer = house.issuers[ACME]
+    with Ways(house.door.ports[ACME], bearing(issuer.token(sub="greedy"))) as greedy:
+        assert grpc.StatusCode.RESOURCE_EXHAUSTED in [greedy.read_v2() for _ in range(60)]
+        with Ways(house.door.ports[ACME], bearing(issuer.token(sub="honest"))) as honest:
+            assert honest.read_v2() is OK
+        time.sleep(0.2)
+        assert greedy.read_v2() is OK
+
+
+def test_a_flood_of_bad_tokens_holds_nobody_up_and_leaves_nothing_behind(house):
+    honest = bearing(house.issuers[ACME].token())
+    with Ways(house.door.ports[ACME], bearing(house.issuers[ACME].token(aud="x"))) as flood:
+        assert {flood.read_v2() for _ in range(500)} == {UNAUTHENTICATED}
+    with Ways(house.door.ports[ACME], honest) as ways:
+        ways.read_v2()
+        assert in_time(ways.read_v2) < SOON_S
+    assert len(house.guard.authority._known) == 1
+
+
+def test_what_cannot_be_written_down_is_not_carried_out(house):
+    house.audit.close()
+    with Ways(house.door.ports[ACME], bearing(house.issuers[ACME].token())) as ways:
+        assert ways.set_v2(10) is grpc.StatusCode.UNAVAILABLE
+    assert house.target(ACME) is None
+    assert house.batches[ACME] == []
+    house.audit = AuditLog(house.folder / "audit.jsonl")

@@ -24,8 +24,8 @@ def renkei(*arguments: object, **options) -> subprocess.CompletedProcess:
 class Up:
     """`renkei up` on free ports without a browser; in a `with`, ready when entered, ended when left."""
 
-    def __init__(self, *arguments: object) -> None:
-        self._arguments = [*map(str, arguments)]
+    def __init__(self, *arguments: object, https: bool = False) -> None:
+        self._arguments, self._scheme = [*map(str, arguments)], "https" if https else "http"
         self.ports: dict[str, int] = {}
         self.http_port = 0
 
@@ -37,7 +37,7 @@ class Up:
         for line in self.process.stdout:
             if found := re.fullmatch(r"(\S+)  kuksa\.val\.v2 and v1 on 127\.0\.0\.1:(\d+)\n", line):
                 self.ports[found[1]] = int(found[2])
-            elif found := re.fullmatch(r"dashboard  http://127\.0\.0\.1:(\d+)/\n", line):
+            elif found := re.fullmatch(rf"dashboard  {self._scheme}://127\.0\.0\.1:(\d+)/\n", line):
                 self.http_port = int(found[1])
             elif line.startswith("stop with"):
                 return self

@@ -51,7 +51,7 @@ class Guard:
         self, authority: Authority | None = None, audit: AuditLog | None = None, requests_per_s: float | None = None
     ) -> None:
         self.authority, self.audit = authority, audit
-        self._rate = requests_per_s
+        self.requests_per_s = requests_per_s
         self._buckets: dict[str, tuple[float, float]] = {}
         self._streams: Counter[str] = Counter()
         self._open: dict[asyncio.Timeout, Grant] = {}
@@ -93,15 +93,17 @@ class Guard:
 
     def count_request(self, guest: Guest) -> None:
         """Raises Exhausted for a client that has used up its share."""
-        if self._rate is None:
+        if self.requests_per_s is None:
             return
-        now_s, most = time.monotonic(), 2 * self._rate
+        now_s, most = time.monotonic(), 2 * self.requests_per_s
         left, then_s = self._buckets.get(guest.name, (most, now_s))
-        left = min(most, left + (now_s - then_s) * self._rate)
+        left = min(most, left + (now_s - then_s) * self.requests_per_s)
         if left < 1:
-            raise Exhausted(f"{guest.name} asks more than {self._rate:g} times a second")
+            raise Exhausted(f"{guest.name} asks more than {self.requests_per_s:g} times a second")
         if len(self._buckets) >= _MOST_BUCKETS:
-            self._buckets = {n: b for n, b in self._buckets.items() if b[0] + (now_s - b[1]) * self._rate < most}
+            self._buckets = {
+                n: b for n, b in self._buckets.items() if b[0] + (now_s - b[1]) * self.requests_per_s < most
+            }
         self._buckets[guest.name] = (left - 1, now_s)
 
     @contextmanager
@@ -109,8 +111,8 @@ class Guard:
         """Count a stream of a client while it lasts; raises Exhausted when it has too many."""
         name = guest.name
         if self._streams[name] >= MOST_STREAMS:
-            of = "client" if guest.grant.token else "connection"
-            raise Exhausted(f"{MOST_STREAMS} streams of this {of} are open")
+            of = f"client {name}" if guest.grant.token else "this connection"
+            raise Exhausted(f"{MOST_STREAMS} streams of {of} are open")
         self._streams[name] += 1
         try:
             yield

@@ -1,0 +1,123 @@
+"""renkei issuer, token, audit and the options of up that keep a server safe, as a user types them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import stat
+import sys
+from pathlib import Path
+
+import grpc
+import pytest
+from command import renkei
+
+sys.path.append(str(Path(__file__).parents[1] / "flows"))
+from running import Up
+
+from renkei.authority.trust import read_trust
+from renkei.doors.kuksa.client import KuksaClient
+
+OWN, OTHER = "nissan/leaf-ze1-40", "honda/clarity-ev"
+SPEED = "Vehicle.Speed"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Issuers of two makers, made as the documentation says."""
+    folder = tmp_path_factory.mktemp("trust")
+    for name, maker in (("nissan-id", "nissan"), ("honda-id", "honda")):
+        made = renkei("issuer", name, "--maker", maker, "--out", folder, "--priority", "5")
+        assert (made.returncode, made.stderr) == (0, "")
+    return folder
+
+
+def token(folder, *options, issuer="nissan-id"):
+    made = renkei("token", folder / f"{issuer}.key.pem", "--issuer", issuer, *options)
+    assert (made.returncode, made.stderr) == (0, "")
+    return made.stdout.strip()
+
+
+def claims(token):
+    payload = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+
+
+def test_an_issuer_has_a_key_that_its_owner_alone_may_read(folder):
+    trust = read_trust(folder / "trust.toml")
+    assert {name: set(i.makers) for name, i in trust.issuers.items()} == {
+        "nissan-id": {"nissan"},
+        "honda-id": {"honda"},
+    }
+    assert stat.S_IMODE((folder / "nissan-id.key.pem").stat().st_mode) == 0o600
+
+
+def test_a_token_of_an_app_says_what_its_manifest_needs(folder):
+    said = claims(token(folder, "--app", "trip-log", "--vehicle", OWN, "--hours", "2"))
+    assert f"read:{SPEED}" in said["scope"].split()
+    assert (said["sub"], said["iss"], said["renkei_vehicles"]) == ("trip-log", "nissan-id", [OWN])
+    assert said["exp"] - said["iat"] == 7200
+
+
+WRONG = {
+    "no scope": (["token", "nissan-id.key.pem", "--issuer", "nissan-id"], "without one a token allows nothing"),
+    "a scope that is none": (["token", "nissan-id.key.pem", "--issuer", "x", "--scope", "root"], "got 'root'"),
+    "no key": (["token", "none.pem", "--issuer", "x", "--scope", "read"], "none.pem: cannot be read"),
+    "a public key": (["token", "nissan-id.pub.pem", "--issuer", "x", "--scope", "read"], "expected a private key"),
+    "an app that there is not": (["token", "nissan-id.key.pem", "--issuer", "x", "--app", "trip-lgo"], "'trip-log'"),
+    "an issuer twice": (["issuer", "nissan-id", "--maker", "nissan"], "is in it already"),
+    "a maker that there is not": (["issuer", "x", "--maker", "nisan"], "did you mean 'nissan'"),
+    "a name that is a path": (["issuer", "../x", "--maker", "nissan"], "expected letters"),
+    "no log": (["audit", "none.jsonl"], "none.jsonl: cannot be read"),
+    "open to all": (["up", "--vehicle", OWN, "--host", "0.0.0.0"], "or --insecure"),
+    "a certificate without its key": (["up", "--vehicle", OWN, "--tls-cert", "x.pem"], "--tls-key"),
+    "no certificate": (["up", "--vehicle", OWN, "--tls-cert", "x.pem", "--tls-key", "y.pem"], "--tls-cert x.pem"),
+    "a trust file that there is not": (["up", "--vehicle", OWN, "--trust", "x.toml"], "x.toml"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "told"), WRONG.values(), ids=WRONG)
+def test_what_is_wrong_is_one_line_and_exit_code_2(folder, arguments, told):
+    done = renkei(*arguments, cwd=folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert told in done.stderr
+
+
+def test_a_server_asks_for_tokens_and_writes_down_what_it_refuses(folder, tmp_path):
+    log = tmp_path / "audit.jsonl"
+    cars = [f"--vehicle={vehicle}=none" for vehicle in (OWN, OTHER)]
+    with Up(*cars, "--trust", folder / "trust.toml", "--audit", log) as up:
+        port = str(up.ports[OWN])
+        shown = {"RENKEI_TOKEN": token(folder, "--scope", f"read:{SPEED}"), "PATH": ""}
+        got = renkei("get", SPEED, "--port", port, "--json", env=shown)
+        assert json.loads(got.stdout)[0]["signal"] == SPEED
+        foreign = renkei("get", SPEED, "--port", port, "--vehicle", OTHER, env=shown)
+        assert (foreign.returncode, "PERMISSION_DENIED" in foreign.stderr) == (2, True)
+        nobody = renkei("get", SPEED, "--port", port)
+        assert nobody.stderr == f"renkei: 127.0.0.1:{port}: No auth token provided (UNAUTHENTICATED)\n"
+    done = renkei("audit", log, "--json")
+    assert (done.returncode, json.loads(done.stdout)["broken"]) == (0, None)
+    why = [json.loads(line).get("why", "") for line in log.read_text().splitlines()]
+    assert any(f"does not cover {OTHER}" in each for each in why)
+    log.write_text(log.read_text().replace(OTHER, OWN))
+    done = renkei("audit", log)
+    assert (done.returncode, "changed after it was written" in done.stdout) == (1, True)
+
+
+def test_an_insecure_server_lets_everybody_in_who_says_so_on_purpose():
+    with Up("--vehicle", f"{OWN}=none", "--insecure") as up, KuksaClient(up.ports[OWN]) as client:
+        assert client.get([SPEED])[0].path == SPEED
+
+
+def test_a_server_speaks_tls(tmp_path):
+    sys.path.append(str(Path(__file__).parents[1] / "doors"))
+    from test_authority_tls import Certified
+
+    certified = Certified(tmp_path)
+    cert, key = certified.server
+    with Up("--vehicle", f"{OWN}=none", "--tls-cert", cert, "--tls-key", key, https=True) as up:
+        own = renkei("get", SPEED, "--port", up.ports[OWN], "--host", "localhost", "--tls-ca", tmp_path / "ca.pem")
+        assert own.returncode == 0
+        with grpc.insecure_channel(f"127.0.0.1:{up.ports[OWN]}") as plain, pytest.raises(grpc.FutureTimeoutError):
+            grpc.channel_ready_future(plain).result(0.5)
