@@ -21,7 +21,8 @@ RenkeiError
 │   ├── AppFailed         the code of an app is missing, or raised what it should not
 │   ├── OutputError       the result cannot be written
 │   ├── DoorError         a port in use, a server that refuses
-│   │   └── Unreachable   a server that does not answer, or has gone
+│   │   ├── Unreachable   a server that does not answer, or has gone
+│   │   └── CarClosed     a program asks a car that it has closed
 └── CannotTell            the question is fair and the answer is not known: exit 3
 """
 
@@ -264,3 +265,10 @@ class DoorError(InputError):
 
 class Unreachable(DoorError):
     """A server does not answer, or has gone: it may come back."""
+
+
+class CarClosed(DoorError):
+    """The program has closed this car, or the one who runs it has: it is time to end."""
+
+    def __init__(self) -> None:
+        super().__init__("this car was closed")

@@ -10,7 +10,16 @@ from open_car import ONE, TWO
 
 import renkei
 from renkei.app import App, Need
-from renkei.errors import DoorError, InputError, NotActuator, NotPermitted, UnknownName, Unreachable, ValueRefused
+from renkei.errors import (
+    CarClosed,
+    DoorError,
+    InputError,
+    NotActuator,
+    NotPermitted,
+    UnknownName,
+    Unreachable,
+    ValueRefused,
+)
 
 SPEED, DISTANCE, GEAR = "Vehicle.Speed", "Vehicle.TraveledDistance", "Vehicle.Powertrain.Transmission.SelectedGear"
 CHARGE_LIMIT = "Vehicle.Powertrain.TractionBattery.Charging.ChargeLimit"
@@ -79,6 +88,14 @@ def test_watch_of_every_value_loses_none_while_the_reader_is_busy(cars):
             for km_h in range(200):
                 cars.publish(ONE, {SPEED: float(km_h)})
             assert [next(watching).value for _ in range(200)] == [float(km_h) for km_h in range(200)]
+
+
+def test_a_closed_car_says_that_it_is(car):
+    car.get(SPEED)
+    car.close()
+    for ask in (lambda: car.get(SPEED), lambda: car.watch(SPEED), lambda: car.set(CHARGE_LIMIT, 1)):
+        with pytest.raises(CarClosed, match="was closed"):
+            ask()
 
 
 def test_watch_of_no_path_is_refused(car):

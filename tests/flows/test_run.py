@@ -16,6 +16,7 @@ from open_car import ONE, TWO, OpenCars
 
 from renkei.catalogue import Catalogue
 from renkei.errors import AppFailed, InputError, UnknownName, Unreachable
+from renkei.flows import run as run_flow
 from renkei.flows.app_code import code_of, options_of
 from renkei.flows.judge_app import chosen_app, judge_app
 from renkei.flows.run import Heard, Wishes, lacking, run_here, run_there
@@ -170,6 +171,27 @@ def test_an_app_that_fails_on_one_car_goes_on_on_the_other(tmp_path):
         cars.close()
     assert [str(e) for e in ear.failures] == [f"mine on {ONE}: ValueError: no good (mine.py:2)"]
     assert ear.last == {TWO: {"speed": None}}
+
+
+def test_an_app_that_asks_again_and_again_ends_when_it_is_to_end(tmp_path):
+    code = "def run(car, out):\n while True:\n  yield {'speed': car.get('Vehicle.Speed').value}\n"
+    cars = OpenCars(ONE)
+    try:
+        ear = there(own_app(tmp_path, code), f"127.0.0.1:{cars.ports[ONE]}", [ONE], until=lambda ear: ear.rows)
+    finally:
+        cars.close()
+    assert (ear.failures, ear.last) == ([], {ONE: {"speed": None}})
+
+
+def test_an_app_that_does_not_end_is_told_and_holds_nobody_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(run_flow, "_PATIENCE_S", 0.2)
+    code = "import time\ndef run(car, out):\n yield {'so': 'far'}\n time.sleep(30)\n"
+    cars = OpenCars(ONE)
+    try:
+        ear = there(own_app(tmp_path, code), f"127.0.0.1:{cars.ports[ONE]}", [ONE], until=lambda ear: ear.rows)
+    finally:
+        cars.close()
+    assert [str(e) for e in ear.failures] == [f"mine on {ONE} does not end; what it would have said is lost"]
 
 
 def test_a_server_that_is_not_there_and_a_car_that_it_does_not_have_are_told_before_anything_runs(tmp_path):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, Self
 
 from renkei.app import App
 from renkei.car.reading import Reading, Watch, Way
-from renkei.errors import InputError, NotActuator, NotPermitted, UnknownName
+from renkei.errors import CarClosed, DoorError, InputError, NotActuator, NotPermitted, UnknownName
 from renkei.units import conversion
 from renkei.vocabulary import Signal, Value
 
@@ -66,7 +66,7 @@ class Car:
 
     def __init__(self, way: Way, vehicle: str | None, app: App | None = None, pace: float = 1.0) -> None:
         self.vehicle, self.app, self._way = vehicle, app, way
-        self._pace, self._first_ns = pace, 0
+        self._pace, self._first_ns, self._is_closed = pace, 0, False
         self._known: dict[str, Signal] = {}
         self._watches: set[Watching] = set()
 
@@ -77,7 +77,8 @@ class Car:
         self.close()
 
     def close(self) -> None:
-        """End every watch; afterwards nothing more can be asked."""
+        """End every watch; whoever asks afterwards gets CarClosed."""
+        self._is_closed = True
         for watch in list(self._watches):
             watch.close()
         self._way.close()
@@ -85,7 +86,8 @@ class Car:
     def get(self, path: str) -> Reading:
         """What a signal stands for now."""
         signal = self.signal(path)
-        return self._in_its_unit(self._way.read(signal))
+        with self._open():
+            return self._in_its_unit(self._way.read(signal))
 
     def watch(self, *paths: str, every: bool = False) -> Watching:
         """First what each signal stands for, then each change, until the car or what is returned is closed.
@@ -96,7 +98,9 @@ class Car:
         signals = [self.signal(path) for path in dict.fromkeys(paths)]
         if not signals:
             raise InputError("watch: expected at least one path")
-        watching = Watching(self._way.watch(signals, EVERY if every else 0), self._in_its_unit, self._watches.discard)
+        with self._open():
+            watch = self._way.watch(signals, EVERY if every else 0)
+        watching = Watching(watch, self._in_its_unit, self._watches.discard)
         self._watches.add(watching)
         return watching
 
@@ -111,14 +115,17 @@ class Car:
             raise NotPermitted(f"{path}: the manifest of {self.app.id} does not say that it sets it")
         if signal.kind != "actuator":
             raise NotActuator(path, signal.kind)
-        self._way.set(signal, signal.wire(self._out_of_its_unit(signal, value)))
+        wished = signal.wire(self._out_of_its_unit(signal, value))
+        with self._open():
+            self._way.set(signal, wished)
 
     def signal(self, path: str) -> Signal:
         """A signal as the server describes it: kind, datatype, unit, limits. Raises UnknownName."""
         if self.app and path not in self.app.needs:
             raise NotPermitted(f"{path} is not in the manifest of {self.app.id}")
         if path not in self._known:
-            found = {s.path: s for s in self._way.signals(path)}
+            with self._open():
+                found = {s.path: s for s in self._way.signals(path)}
             if path not in found:
                 raise InputError(f"{path} is a branch or a pattern; expected one signal")
             self._known[path] = found[path]
@@ -134,6 +141,18 @@ class Car:
         except UnknownName:
             return False
         return True
+
+    @contextmanager
+    def _open(self) -> Iterator[None]:
+        """Raises CarClosed for a car that is closed, or that is while it is asked."""
+        if self._is_closed:
+            raise CarClosed
+        try:
+            yield
+        except (DoorError, ValueError) as e:  # gRPC has both for a channel that is closed
+            if self._is_closed:
+                raise CarClosed from e
+            raise
 
     def _in_its_unit(self, reading: Reading) -> Reading:
         if self._pace != 1 and reading.t_ns is not None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from renkei.app import App
 from renkei.car import Car
-from renkei.errors import AppFailed, InputError, RenkeiError, UnknownName, clipped
+from renkei.errors import AppFailed, CarClosed, InputError, RenkeiError, UnknownName, clipped
 
 Row = Mapping[str, object]
 Run = Callable[..., Iterator[Row] | None]
@@ -80,6 +80,8 @@ def rows_of(app: App, run: Run, car: Car, out: Path, options: Mapping[str, Any])
     """What an app has to say; whatever it raises that is none of our errors becomes AppFailed."""
     try:
         yield from run(car, out, **options) or ()
+    except CarClosed:  # it is to end, and was asking just then
+        return
     except RenkeiError:
         raise
     except Exception as e:  # foreign code: it must not take the other cars with it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 from renkei.app import App
 from renkei.car import Car, connect
 from renkei.catalogue import Catalogue
-from renkei.errors import RenkeiError
+from renkei.errors import AppFailed, RenkeiError
 from renkei.fit.finding import Verdict
 from renkei.flows.app_code import Row, code_of, options_of, rows_of
 from renkei.flows.judge_app import judge_app
@@ -21,6 +22,8 @@ from renkei.flows.up import Cars, Source, UpOptions, up
 from renkei.vocabulary import Vocabulary
 
 _LOOK_S = 0.05
+_PATIENCE_S = 10.0
+"""So long all apps together may take for their last words."""
 _LAST_VALUES_S = 0.2
 """So long after the end of a recording its last values are on their way."""
 
@@ -156,8 +159,11 @@ class Runs:
         """End what the apps watch, and wait until each has said its last."""
         for car in self._cars.values():
             car.close()
+        deadline = time.monotonic() + _PATIENCE_S
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                self._heard.failed(AppFailed(f"{thread.name} does not end; what it would have said is lost"))
 
     def _on(self, vehicle: str, car: Car) -> None:
         try:
