@@ -27,7 +27,12 @@ class Told:
     def has(self, *paths):
         return list(paths)
 
+    lost = 0
+
     def watch(self, *paths, every=False):
+        return self
+
+    def __iter__(self):
         yield from self._readings
         if self._wrong:
             raise self._wrong

@@ -56,6 +56,11 @@ class OpenCars:
         t = time.time_ns() if t_ns is None else t_ns
         self.call(self.broker.publish, vehicle, [(self.vocabulary[p].index, v, t) for p, v in values.items()])
 
+    def broker_publish(self, vehicle: str, path: str, value: object) -> None:
+        """One value, without waiting until it is stored."""
+        index = self.vocabulary[path].index
+        self.loop.call_soon_threadsafe(self.broker.publish, vehicle, [(index, value, time.time_ns())])
+
     def carry(self, vehicle: str, path: str) -> list:
         """Carry an actuator out; the values that it was asked for."""
         taken: list = []

@@ -98,6 +98,21 @@ def test_a_closed_car_says_that_it_is(car):
             ask()
 
 
+def test_a_slow_reader_has_the_newest_value_and_is_told_what_it_lost(cars):
+    for way in (cars, cars.ports[ONE]):
+        with renkei.connect(way, ONE) as car:
+            cars.publish(ONE, {STATE: "OFF"})
+            watching = car.watch(STATE)
+            next(watching)
+            for n in range(20_000):  # more than the buffers of a connection hold
+                cars.broker_publish(ONE, STATE, "ON" if n % 2 else "LOCK")
+            cars.publish(ONE, {STATE: "START"})
+            got = [next(watching).value]
+            while got[-1] != "START":
+                got.append(next(watching).value)
+            assert watching.lost == 20_001 - len(got) > 0
+
+
 def test_watch_of_no_path_is_refused(car):
     with pytest.raises(InputError, match="at least one path"):
         car.watch()

@@ -47,7 +47,8 @@ def run(car: renkei.car.Car, out: Path, format: str = "parquet") -> Iterator[Map
     distance, speeds, odometer = Integral(), Extent(), Extent()
     times: list[int] = []
     with _TripFile(out / f"{(car.vehicle or 'car').replace('/', '-')}.{format}", format) as file:
-        for reading in car.watch(SPEED, *car.has(*REST), every=True):
+        watching = car.watch(SPEED, *car.has(*REST), every=True)
+        for reading in watching:
             if reading.t_ns is None or (reading.value is None and not times):
                 continue
             file.add(reading)
@@ -59,6 +60,7 @@ def run(car: renkei.car.Car, out: Path, format: str = "parquet") -> Iterator[Map
     yield {
         "file": str(file.path),
         "samples": file.rows,
+        "lost": watching.lost,
         "begin": datetime.fromtimestamp(times[0] / 1e9, UTC).isoformat(timespec="seconds") if times else None,
         "time_s": round((times[1] - times[0]) / 1e9, 1) if times else 0.0,
         "distance_km": round(distance.above, 3),

@@ -85,6 +85,10 @@ class InsideWatch:
         self._woken, self._ended = threading.Event(), False
         self._watcher.wake = self._woken.set
 
+    @property
+    def lost(self) -> int:
+        return self._watcher.dropped
+
     def __iter__(self) -> Iterator[list[Reading]]:
         if _in_a_loop():
             raise InputError("an event loop runs in this thread: take renkei.connect_async there")

@@ -29,6 +29,11 @@ class Watching:
         self._batches = self._run()
         self._readings = (reading for batch in self._batches for reading in batch)
 
+    @property
+    def lost(self) -> int:
+        """How many values gave way to newer ones so far, where the server says it: this reader is too slow."""
+        return self._watch.lost
+
     def __iter__(self) -> Self:
         return self
 

@@ -52,6 +52,11 @@ class PortWatch:
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._subscription: Subscription | None = None
+        self._lost_before = 0
+
+    @property
+    def lost(self) -> int:
+        return self._lost_before + (self._subscription.lost if self._subscription else 0)
 
     def __iter__(self) -> Iterator[list[Reading]]:
         was_there = is_there = False
@@ -78,6 +83,7 @@ class PortWatch:
         with self._lock:  # a cancel comes before or after, never between
             if self._ended.is_set():
                 return []
+            self._lost_before = self.lost
             self._subscription = self._client.subscribe(list(self._signals), self._buffer_size)
         return iter(self._subscription)
 

@@ -39,6 +39,10 @@ class Running(Protocol):
 class Watch(Protocol):
     """Readings in the units of their signals, in batches; `cancel` ends the iteration, from any thread."""
 
+    @property
+    def lost(self) -> int:
+        """How many values gave way to newer ones so far, because the reader was slow."""
+
     def __iter__(self) -> Iterator[Sequence[Reading]]: ...
 
     def cancel(self) -> None: ...

@@ -7,9 +7,10 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Self
 
 import grpc
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from renkei.doors.asking import PRIORITY_KEY
-from renkei.doors.kuksa.calls import VEHICLE_KEY
+from renkei.doors.kuksa.calls import LOST_FIELD, VEHICLE_KEY
 from renkei.doors.kuksa.schema import DATA_TYPES, FIELDS, V1, V2
 from renkei.doors.kuksa.wire import value_of
 from renkei.errors import DoorError, UnknownName, Unreachable
@@ -36,7 +37,8 @@ class Reading(NamedTuple):
 class Subscription:
     """What a server says of some leaves, message by message: first what they stand for, then what changes.
 
-    Iterating may raise DoorError; `cancel` ends it, from any thread.
+    Iterating may raise DoorError; `cancel` ends it, from any thread. `lost`: how many values gave way to newer ones so
+    far, where the server says it, as renkei does.
     """
 
     def __init__(
@@ -44,10 +46,12 @@ class Subscription:
     ) -> None:
         self._replies, self._read, self._error = replies, read, error
         self._cancelled = False
+        self.lost = 0
 
     def __iter__(self) -> Iterator[list[Reading]]:
         try:
             for reply in self._replies:
+                self.lost = max(self.lost, _lost(reply))
                 yield self._read(reply)
         except grpc.RpcError as e:
             if not self._cancelled:
@@ -244,6 +248,11 @@ def _malformed(path: str, reason: str) -> DoorError:
 def _time_ns(point: Any) -> int | None:
     stamp = point.timestamp
     return stamp.seconds * 1_000_000_000 + stamp.nanos if point.HasField("timestamp") else None
+
+
+def _lost(reply: Any) -> int:
+    """What the server says that this reader lost so far, in a field that KUKSA's messages do not have."""
+    return sum(field.data for field in UnknownFieldSet(reply) if field.field_number == LOST_FIELD)
 
 
 def _read_v2(reply: Any) -> list[Reading]:
