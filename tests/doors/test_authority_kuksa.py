@@ -182,6 +182,14 @@ def test_every_call_needs_a_token(house):
         assert refused.value.code() is UNAUTHENTICATED
 
 
+def test_a_stranger_learns_of_no_car_by_guessing(house):
+    token = house.issuers[ACME].token()
+    with Ways(house.door.ports[ACME], ()) as ways, pytest.raises(grpc.RpcError) as refused:
+        said = house.said("other/tow", token)
+        ways.v2.GetValue(val.GetValueRequest(signal_id=at(SPEED)), metadata=said, timeout=DEADLINE_S)
+    assert (refused.value.code(), refused.value.details()) == (grpc.StatusCode.NOT_FOUND, "unknown vehicle 'other/tow'")
+
+
 @pytest.fixture
 def reader(house):
     """Who may read the speed and nothing else, at the door of the first car."""

@@ -101,6 +101,11 @@ def test_without_a_token_or_with_a_bad_one_nothing_is_told_and_nothing_moves(hou
     assert house.socket(FIRST, house.issuers[FIRST].token()).ask("get", SPEED)["data"]["path"] == SPEED
 
 
+def test_a_stranger_learns_of_no_car_by_guessing(house):
+    status, answer = house.http("GET", AT[SPEED], "other/tow")
+    assert (status, "other/two" in json.dumps(answer)) == (404, False)
+
+
 def test_a_message_may_show_a_token_of_its_own(house):
     socket = house.socket()
     assert error(socket.ask("get", SPEED)) == MISSING

@@ -75,6 +75,10 @@ class Guard:
         if not guest.grant.reaches(vehicle):
             raise NotPermitted(f"the token of {guest.name} does not cover {vehicle}")
 
+    def told_of(self, vehicles: Sequence[str]) -> Sequence[str]:
+        """Which of these a stranger may be told of, who has asked for another one."""
+        return () if self.authority else vehicles
+
     def need(self, guest: Guest, action: Action, signal: Signal) -> None:
         """Raises NotPermitted."""
         if guest.grant is not EVERYONE and not guest.grant.may(action, signal.path):

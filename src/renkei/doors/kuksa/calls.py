@@ -187,7 +187,7 @@ class House:
         for key, value in metadata or ():
             if key == VEHICLE_KEY:
                 if value not in self.broker.vehicles:
-                    unknown = UnknownName("vehicle", str(value)[:100], self.broker.vehicles)
+                    unknown = UnknownName("vehicle", str(value)[:100], self.guard.told_of(self.broker.vehicles))
                     raise StatusError(NOT_FOUND, str(unknown))
                 return str(value)
         return default

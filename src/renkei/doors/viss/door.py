@@ -103,7 +103,7 @@ class Viss:
         for vehicle in self._vehicles:
             if path == vehicle or path.startswith(vehicle + "/"):
                 return vehicle, path[len(vehicle) :].strip("/")
-        raise unavailable(str(UnknownName("vehicle", path[:100], self._vehicles)))
+        raise unavailable(str(UnknownName("vehicle", path[:100], self._guard.told_of(self._vehicles))))
 
     def _car(self, vehicle: str, asked: Request | WebSocket, guest: Guest) -> Car:
         return Car(self._broker, vehicle, self._tree, asked.scope["server"][1], self._guard, guest)
