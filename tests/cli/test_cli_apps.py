@@ -124,3 +124,34 @@ def test_a_manifest_that_is_wrong_is_told_with_file_and_key(text, said, tmp_path
     assert done.stderr.startswith("renkei: mine.toml: ")
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_an_app_sets_the_speed_of_virtual_cars_of_three_makers_in_its_own_unit(tmp_path):
+    (tmp_path / "cruise.toml").write_text(
+        'name = "Cruise"\n[requires]\n"Vehicle.Speed" = { unit = "m/s", rate_hz = 5 }\n[actuates]\n'
+        '"Vehicle.ADAS.CruiseControl.SpeedSet" = { unit = "m/s" }\n"Vehicle.ADAS.CruiseControl.IsActive" = {}\n'
+    )
+    (tmp_path / "cruise.py").write_text(
+        "def run(car, out, wish_m_s=10.0):\n"
+        "    car.set('Vehicle.ADAS.CruiseControl.SpeedSet', wish_m_s)\n"
+        "    car.set('Vehicle.ADAS.CruiseControl.IsActive', True)\n"
+        "    for reading in car.watch('Vehicle.Speed'):\n"
+        "        if reading.value is not None and abs(reading.value - wish_m_s) < 0.1:\n"
+        "            yield {'reached_m_s': reading.value}\n"
+        "            return\n"
+    )
+    cars = [word for car in (LEAF, "honda/clarity-ev", "mitsubishi/i-miev") for word in ("--vehicle", car)]
+    done = renkei("run", "cruise.toml", *cars, "--speed", "20", "--option", "wish_m_s=12.5", "--json", cwd=tmp_path)
+    assert done.returncode == 0
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {row["vehicle"].split("/")[0] for row in rows} == {"nissan", "honda", "mitsubishi"}
+    assert all(abs(row["reached_m_s"] - 12.5) < 0.1 for row in rows)
+    assert done.stderr.count("nothing in the map of this car carries it out") == 3  # the real cars take no command
+
+
+def test_an_app_that_sets_what_the_car_does_not_take_is_not_run_on_a_recording(tmp_path):
+    (tmp_path / "horn.toml").write_text('name = "Horn"\n[actuates]\n"Vehicle.Body.Horn.IsActive" = {}\n')
+    (tmp_path / "horn.py").write_text("def run(car, out):\n    yield {}\n")
+    done = renkei("run", "horn.toml", "--vehicle", f"{OUTLANDER}={DEMO_LOG}", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "horn cannot run on" in done.stderr

@@ -164,13 +164,20 @@ def _judged(
             kept.append(text)  # a server of others: what it has it says itself
             continue
         [verdict] = verdicts(catalogue, app, [id_], chosen)
-        if verdict.level == "break":
-            say.note(f"{app.id} cannot run on {id_}: {lacking(verdict)}")
-        else:
-            if verdict.level == "unknown" and verdict.first_limit:
-                say.note(f"{app.id} on {id_}: {verdict.first_limit.about}: {verdict.first_limit.message}")
-            kept.append(text)
+        others = is_remote or _is_without_bus(text)
+        if lacks := lacking(verdict, and_actuators=not others):
+            say.note(f"{app.id} cannot run on {id_}: {lacks}")
+            continue
+        if verdict.first_limit and verdict.level in ("break", "unknown"):
+            say.note(f"{app.id} on {id_}: {verdict.first_limit.about}: {verdict.first_limit.message}")
+        kept.append(text)
     return kept
+
+
+def _is_without_bus(text: str) -> bool:
+    """Whether a car is virtual or has no source: then more may carry actuations out than the messages of its map."""
+    source = source_of(text)
+    return source.log is None and source.live is None
 
 
 async def _stoppable(running: Any) -> None:

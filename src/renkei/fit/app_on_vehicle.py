@@ -127,7 +127,7 @@ def app_actuator(need: Need, weight: Weight, offered: Offered | None) -> Finding
 _SETTABLE: dict[str, tuple[Level, str]] = {
     "command": ("ok", "the car takes a command for it"),
     "report": ("unknown", "only the car's own report is known: a real car seldom obeys it"),
-    "no": ("break", "the car carries no such actuation out"),
+    "no": ("break", "nothing in the map of this car carries it out"),
 }
 
 _RULES: tuple[Callable[[Need, Weight, Offered | None], Finding | None], ...] = (
