@@ -27,7 +27,8 @@ MOST_BATCHES = 10_000
 class Fleet(NamedTuple):
     """`lost`: values that a subscriber never got, of `expected`; `late_s`: how late the last batch was published.
 
-    `server_cpu` and `clients_cpu`: seconds of processor time for each second.
+    `server_cpu` and `clients_cpu`: seconds of processor time for each second. `server_mb`: memory at the end, with what
+    the past holds by then.
     """
 
     expected: int
@@ -38,6 +39,7 @@ class Fleet(NamedTuple):
     late_s: float
     server_cpu: float
     clients_cpu: float
+    server_mb: float
 
 
 def run(seconds: float = SECONDS) -> Fleet:
@@ -143,7 +145,7 @@ async def _served(batches: int, published: Any, told: Connection) -> None:
     await asyncio.to_thread(thread.join)
     cpu = (time.process_time() - before) / (time.monotonic() - begun)
     await asyncio.to_thread(told.recv)
-    told.send({"late_s": late[0], "server_cpu": cpu})
+    told.send({"late_s": late[0], "server_cpu": cpu, "server_mb": _resident_kib() * 1.024 / 1000})
     await door.close()
 
 
@@ -218,6 +220,7 @@ def main() -> None:
     print(f"  {fleet.values_per_s:,.0f} values/s delivered, {fleet.lost:,} of {fleet.expected:,} lost")
     print(f"  age p50 {fleet.p50_ms:.1f} ms, p99 {fleet.p99_ms:.1f} ms; sources at the end {fleet.late_s:.3f} s late")
     print(f"  processor: server {fleet.server_cpu:.2f} cores, subscribers {fleet.clients_cpu:.2f} cores")
+    print(f"  memory of the server: {fleet.server_mb:.0f} MB")
     print(f"  memory of an idle vehicle: {idle:.0f} KiB")
 
 

@@ -5,6 +5,7 @@ import time
 import pytest
 from open_viss import FIRST, SECOND, OpenViss, check, error, v3
 
+from renkei.datapoint import Datapoint
 from renkei.past import STEP_NS
 from renkei.samples import STALE
 
@@ -70,10 +71,12 @@ def test_an_answer_about_the_past_is_bounded(door):
     numbers = [s.index for s in door.vocabulary if s.datatype == "float" and s.kind == "sensor"][:20]
 
     def keep():
+        now_ns = time.time_ns()
         for index in numbers:
-            door.broker.publish(FIRST, [(index, 1.0, 0)])
-            point = door.broker.latest(FIRST, index)
-            door.broker._state(FIRST).past._rings[index].extend([point] * 1000)
+            past = door.broker._state(FIRST).past
+            past.keep(index, Datapoint(None, 0, 0))
+            for n in range(1000, 0, -1):
+                past.keep(index, Datapoint(1.0, 0, now_ns - n * STEP_NS))
 
     door.call(keep)
     answer = freely(door).ask("get", "Vehicle", filter=[v3("paths", ["*"]), HOUR])
