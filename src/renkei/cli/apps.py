@@ -11,7 +11,7 @@ import typer
 from renkei.cli import say
 from renkei.cli.catalogue import lists
 from renkei.cli.decode import AnyCar, pairs
-from renkei.cli.up import _source as source_of
+from renkei.cli.up import source_of
 from renkei.errors import InputError, RenkeiError
 
 if TYPE_CHECKING:

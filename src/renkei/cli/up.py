@@ -89,7 +89,7 @@ def up(
     from renkei.flows.safety import Safety
     from renkei.flows.up import UpOptions
 
-    sources = _with_options([_source(text) for text in vehicle], bus or [], time_unit or [])
+    sources = _with_options([source_of(text) for text in vehicle], bus or [], time_unit or [])
     chosen = vocabulary.load(vss) if vss else None
     safety = Safety(host, trust, _tls(tls_cert, tls_key, tls_client_ca), audit, insecure, most_requests)
     options = UpOptions(grpc_port, http_port, speed, loop, any_car, safety)
@@ -110,7 +110,7 @@ def _tls(cert: Path | None, key: Path | None, client_ca: Path | None) -> Tls | N
     return tls
 
 
-def _source(text: str) -> Source:
+def source_of(text: str) -> Source:
     from renkei.flows.live import PREFIX, live_source
     from renkei.flows.up import Source
     from renkei.flows.virtual import VirtualSource, is_virtual, virtual_source
