@@ -10,7 +10,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from renkei.aside import aside
 from renkei.errors import OutputError
 from renkei.samples import Column, Quality
 
@@ -193,15 +193,15 @@ def write(samples: Sequence[Samples], file: Path, metadata: Mapping[str, str]) -
     Raises OutputError; then no file of that name was made or changed.
     """
     file = writable(file)
-    with _aside(file) as aside:
+    with aside(file) as beside:
         tables = (
             (s, path) for path in sorted({p for s in samples for p in s.paths}) for s in samples if path in s.paths
         )
         slabs = (slab for s, path in tables for slab in s.slabs(path))
         if file.suffix == ".csv":
-            _write_csv(aside, slabs)
+            _write_csv(beside, slabs)
         else:
-            _write_parquet(aside, slabs, metadata)
+            _write_parquet(beside, slabs, metadata)
 
 
 def writable(file: Path) -> Path:
@@ -238,16 +238,3 @@ def _write_csv(file: Path, slabs: Iterator[pa.Table]) -> None:
     with csv.CSVWriter(file, plain) as writer:
         for slab in slabs:
             writer.write_table(slab.cast(plain))
-
-
-@contextmanager
-def _aside(file: Path) -> Iterator[Path]:
-    """A name beside `file` to write to; it takes the name of `file` when all went well and vanishes otherwise."""
-    aside = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
-        yield aside
-        os.replace(aside, file)
-    except OSError as e:
-        raise OutputError(f"{file}: cannot be written: {e.strerror or e}") from e
-    finally:
-        aside.unlink(missing_ok=True)

@@ -38,6 +38,9 @@ def put_wrong_files(tmp_path):
 
 BAD_INPUT = {
     "an unknown command names the one that was meant": (["decoed", "x"], "no such command 'decoed'", "decode"),
+    "a scenario that is not there": (
+        ["synthesize", OUTLANDER, "--scenario", "nowhere.csv", "--out", "o.log"], "nowhere.csv: cannot be read as text",
+    ),
     "an unknown command of a group names the one that was meant": (["list", "vehicels"], "'vehicels'", "vehicles"),
     "an unknown command with a line break in it": (["a\nb"], r"no such command 'a\nb'"),
     "an unknown option names the one that was meant": (["check", "--dat", "x"], "no such option: --dat", "--data"),
@@ -185,8 +188,8 @@ def test_one_line_for_a_port_in_use(tmp_path):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        grpc = renkei("up", "--vehicle", OUTLANDER, "--grpc-port", port, "--http-port", "0", "--no-browser")
-        http = renkei("up", "--vehicle", OUTLANDER, "--grpc-port", "0", "--http-port", port, "--no-browser")
+        grpc = renkei("up", "--vehicle", f"{OUTLANDER}=none", "--grpc-port", port, "--http-port", "0", "--no-browser")
+        http = renkei("up", "--vehicle", f"{OUTLANDER}=none", "--grpc-port", "0", "--http-port", port, "--no-browser")
     assert_one_line(grpc, f"cannot open port {port} on 127.0.0.1: Address already in use")
     assert_one_line(http, str(port), "in use")
 

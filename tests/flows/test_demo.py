@@ -13,6 +13,9 @@ from running import renkei
 from renkei.catalogue import Catalogue
 from renkei.errors import InputError
 from renkei.flows.demo import CURRENT, SPEED, STEERING, VOLTAGE, DemoCar, Trip, cars, serving
+from renkei.flows.up import Source
+from renkei.flows.virtual import driven_car
+from renkei.sim.moving import STEP_S
 
 DATA = Path(__file__).parents[2] / "src/renkei/data/demo"
 LISTED = [car["vehicle"] for car in tomllib.loads((DATA / "cars.toml").read_text())["car"]]
@@ -20,7 +23,7 @@ LISTED = [car["vehicle"] for car in tomllib.loads((DATA / "cars.toml").read_text
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory):
-    """The demo as a pipe sees it, with a folder of its own for what it leaves behind."""
+    """The demo as a pipe sees it, with a folder of its own for what it might leave behind."""
     scratch = tmp_path_factory.mktemp("scratch")
     return renkei("demo", "--seconds", "3", cwd=scratch, stdin=subprocess.DEVNULL), scratch
 
@@ -31,14 +34,14 @@ def test_without_a_terminal_it_ends_by_itself(shown):
     assert list(scratch.iterdir()) == []
 
 
-def test_it_shows_three_cars_of_three_makers_and_says_which_are_synthetic(shown):
+def test_it_shows_three_cars_of_three_makers_and_says_which_are_virtual(shown):
     lines = shown[0].stdout.splitlines()
     assert lines[0] == "renkei: 3 cars of 3 makers, one vehicle API"
     assert len({vehicle.split("/")[0] for vehicle in LISTED}) == len(LISTED) == 3
     assert [line.split()[0] for line in lines[1:4]] == LISTED
-    assert [line.rsplit(", ", 1)[1] for line in lines[1:4]] == ["synthetic", "synthetic", "recorded"]
+    assert [line.rsplit(", ", 1)[1] for line in lines[1:4]] == ["virtual", "virtual", "recorded"]
     rows = [line.split() for line in lines if line.split()[:1] and line.split()[0] in LISTED and "," not in line]
-    assert {(row[0], row[1]) for row in rows} == set(zip(LISTED, ("synthetic", "synthetic", "recorded"), strict=True))
+    assert {(row[0], row[1]) for row in rows} == set(zip(LISTED, ("virtual", "virtual", "recorded"), strict=True))
 
 
 def test_the_app_has_heard_of_every_car(shown):
@@ -59,16 +62,19 @@ def test_the_recorded_car_of_the_demo_does_not_carry_its_identification_number()
     assert not ids & {"6FA", "29A"}
 
 
-def test_synthetic_recordings_are_written_where_they_are_told_to_be(tmp_path):
-    found = cars(Catalogue(), tmp_path)
-    assert [car.vehicle for car in found] == LISTED
-    written = {car.source for car in found if car.kind == "synthetic"}
-    assert written == set(tmp_path.iterdir())
-    assert [car.source.parent for car in found if car.kind == "recorded"] == [DATA]
+def test_virtual_cars_of_the_demo_are_soon_under_way():
+    driven = [
+        driven_car(Catalogue(), car.vehicle, car.source.virtual) for car in cars(Catalogue()) if car.kind == "virtual"
+    ]
+    for each in driven:
+        for _ in range(round(10 / STEP_S)):
+            each.step()
+    assert all(each.state.now.speed_m_s > 1 for each in driven)
 
 
 def test_what_goes_wrong_while_cars_come_up_is_raised():
-    twice = [DemoCar(LISTED[2], "x", "recorded", DATA / "outlander-phev-2019-steering.candump.log.gz")] * 2
+    recording = DATA / "outlander-phev-2019-steering.candump.log.gz"
+    twice = [DemoCar("x", "recorded", Source(LISTED[2], recording))] * 2
     with pytest.raises(InputError, match="given twice"), serving(twice, Catalogue(), 1.0):
         pass
 

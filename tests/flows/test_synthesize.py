@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from running import renkei
 
 from renkei.can.frame_engine import FrameEngine
 from renkei.can.frames import EXTENDED
@@ -18,7 +19,7 @@ from renkei.flows.synthesize import Scenario, read_scenario, synthesize, write_c
 from renkei.vocabulary import builtin
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-DRIVE = Path(__file__).parents[2] / "src/renkei/data/demo/drive.csv"
+DRIVE = Path(__file__).parents[1] / "fixtures/drive.csv"
 SPEED, GEAR = "Vehicle.Speed", "Vehicle.Powertrain.Transmission.SelectedGear"
 RAV4 = "toyota/rav4-2017"
 
@@ -177,3 +178,12 @@ def test_a_scenario_with(case, tmp_path):
     (file := tmp_path / "bad.csv").write_text(text)
     with pytest.raises(error, match=message.replace("(", r"\(")):
         read_scenario(file, builtin())
+
+
+def test_the_command_writes_a_recording_that_decodes_to_the_scenario(tmp_path):
+    log, out = tmp_path / "drive.log", tmp_path / "drive.parquet"
+    made = renkei("synthesize", "nissan/leaf-aze0", "--scenario", DRIVE, "--out", log)
+    assert (made.returncode, made.stderr) == (0, "")
+    assert "synthetic" in made.stdout
+    decoded = renkei("decode", log, "--vehicle", "nissan/leaf-aze0", "--out", out)
+    assert "100.0% decoded" in decoded.stdout

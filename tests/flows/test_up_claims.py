@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from importlib.resources import files
+from pathlib import Path
 
 import grpc
 import pytest
@@ -29,7 +29,7 @@ DEADLINE_S = 10
 def recording(tmp_path_factory):
     plan, vocabulary = plan_of(CATALOGUE.vehicle(CAR).map), builtin()
     file = tmp_path_factory.mktemp("drive") / "drive.log"
-    scenario = read_scenario(files("renkei") / "data/demo/drive.csv", vocabulary)
+    scenario = read_scenario(Path(__file__).parents[1] / "fixtures/drive.csv", vocabulary)
     frames = [f for f in synthesize(plan, scenario) if f.t_ns < 5_000_000_000]
     write_candump(frames, plan, file, start_s=1_700_000_000)
     return file

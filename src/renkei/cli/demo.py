@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -34,20 +32,20 @@ def demo(
     from renkei.flows.demo import App, cars, serving
 
     pace = 2.0
-    with tempfile.TemporaryDirectory(prefix="renkei-demo-") as folder:
-        catalogue = Catalogue()
-        shown = cars(catalogue, Path(folder))
-        print(f"renkei: {len(shown)} cars of {len({c.vehicle.split('/')[0] for c in shown})} makers, one vehicle API")
-        for car in shown:
-            print(f"  {car.vehicle}  {car.name}, {car.kind}")
-        with serving(shown, catalogue, pace) as up:
-            ports = ", ".join(f"127.0.0.1:{port}" for port in up.ports.values())
-            print(f"each speaks kuksa.val.v2 on a port of its own: {ports}")
-            print(f"one app reads the same VSS signals from all of them, {pace:g} times as fast as they were driven:\n")
-            app = App(dict(up.ports), pace)
-            app.start()
-            _show(app, shown, seconds)
-            app.stop()
+    catalogue = Catalogue()
+    shown = cars(catalogue)
+    print(f"renkei: {len(shown)} cars of {len({c.vehicle.split('/')[0] for c in shown})} makers, one vehicle API")
+    for car in shown:
+        print(f"  {car.vehicle}  {car.name}, {car.kind}")
+    with serving(shown, catalogue, pace) as up:
+        ports = ", ".join(f"127.0.0.1:{port}" for port in up.ports.values())
+        print(f"each speaks kuksa.val.v2 on a port of its own: {ports}")
+        print(f"one app reads the same VSS signals from all of them, at {pace:g} times their pace")
+        print("(a dash: the car itself says that it does not know):\n")
+        app = App(dict(up.ports), pace)
+        app.start()
+        _show(app, shown, seconds)
+        app.stop()
     _sum_up(app, shown)
 
 
@@ -112,6 +110,7 @@ def _sum_up(app: App, shown: list[DemoCar]) -> None:
         "\nwhat to type next:\n"
         "  .venv/bin/renkei list vehicles\n"
         f"  .venv/bin/renkei list signals {shown[0].vehicle}\n"
+        f"  .venv/bin/renkei drive {shown[0].vehicle} --cycle udds\n"
         "  .venv/bin/renkei decode YOUR.log --vehicle ID --out drive.parquet\n"
-        "  .venv/bin/renkei up --vehicle ID=YOUR.log --loop"
+        f"  .venv/bin/renkei up --vehicle {shown[0].vehicle} --vehicle ID=YOUR.log"
     )

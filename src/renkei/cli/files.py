@@ -1,4 +1,4 @@
-"""renkei dbc and renkei import: files that come from elsewhere."""
+"""renkei dbc, import and synthesize: files that come from elsewhere, or are made."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 def add_to(app: typer.Typer) -> None:
     app.command()(dbc)
     app.command("import")(import_)
+    app.command()(synthesize)
 
 
 def dbc(
@@ -98,3 +99,31 @@ def import_(
         say.line(f"  renkei check --data {out}")
     if result.set_aside:
         raise typer.Exit(1)
+
+
+def synthesize(
+    vehicle: Annotated[str, typer.Argument(help="The car whose frames are made; see 'renkei list vehicles'.")],
+    scenario: Annotated[
+        Path,
+        typer.Option(metavar="FILE.csv", help="Values over time: t_s and a column for each VSS path, in VSS units."),
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE.log", help="The recording to write, as candump -L.")],
+    data: say.Data = None,
+) -> None:
+    """Write a synthetic recording of a car: values of signals, encoded through its map, each message at its cycle.
+
+    Example: renkei synthesize nissan/leaf-aze0 --scenario drive.csv --out synthetic.log
+    """
+    from renkei.aside import aside
+    from renkei.catalogue import Catalogue
+    from renkei.flows.plans import plan_of
+    from renkei.flows.synthesize import read_scenario, write_candump
+    from renkei.flows.synthesize import synthesize as frames_of
+    from renkei.vocabulary import builtin
+
+    plan = plan_of(Catalogue(data or []).vehicle(vehicle).map)
+    frames = frames_of(plan, read_scenario(scenario, builtin()))
+    with aside(out) as beside:
+        count = write_candump(frames, plan, beside)
+    channels = ", ".join(f"{bus} on can{i}" for i, bus in enumerate(plan.buses))
+    say.line(f"{out}: {say.several(count, 'frame')} of {vehicle}, synthetic, {channels}")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from renkei.aside import aside
 from renkei.cli import say
-from renkei.errors import InputError, OutputError
+from renkei.errors import InputError
 
 if TYPE_CHECKING:
     from renkei.evidence import Evidence
@@ -60,7 +60,8 @@ def prove(
         chosen = vocabulary.load(vss) if vss else None
         proof = judge(logs, vehicle, Catalogue(data or []), chosen, _pairs(bus or []), time_unit, bar)
     if out:
-        _write(out, proof.sealed(key))
+        with aside(out) as beside:
+            beside.write_bytes(proof.sealed(key))
     if json:
         say.as_json(proof.as_json() | {"logs": [str(log) for log in logs], "out": str(out) if out else None})
     else:
@@ -225,16 +226,3 @@ def _digest(file: Path) -> str:
             return "sha256:" + hashlib.file_digest(content, "sha256").hexdigest()
     except OSError as e:
         raise InputError(f"{file}: {e.strerror or e}") from e
-
-
-def _write(file: Path, content: bytes) -> None:
-    """Aside and renamed, so that no half file is ever seen."""
-    aside = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        try:
-            aside.write_bytes(content)
-            aside.replace(file)
-        finally:
-            aside.unlink(missing_ok=True)
-    except OSError as e:
-        raise OutputError(f"{file}: {e.strerror or e}") from e

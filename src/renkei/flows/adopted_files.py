@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from renkei.aside import aside
 from renkei.catalogue import Catalogue
 from renkei.errors import InputError, OutputError
 from renkei.flows.check import check
@@ -113,13 +114,15 @@ def write_maker(folder: Path, out: Path, source: str, title: str, where: str, li
     written += f"\n[sources.{source}]\ntitle = {text(title)}\nwhere = {text(where)}\nlicence = {text(licence)}\n"
     if dbc_name and (not known or f"can/{dbc_name}" not in known.files):
         written += f'\n[files."can/{dbc_name}"]\nlicence = {text(licence)}\nsource = ["{source}"]\n'
-    file.write_text(written, encoding="utf-8")
+    with aside(file) as beside:
+        beside.write_text(written, encoding="utf-8")
     return source
 
 
 def write_vehicle(file: Path, vehicle: str, name: str) -> None:
     lines = [f"name = {text(vehicle)}", 'years = "unknown"', 'powertrain = "unknown"', f"map = {text(name)}"]
-    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with aside(file) as beside:
+        beside.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def toml(value: Any) -> str:

@@ -17,10 +17,9 @@ from typing import Any
 from renkei.catalogue import Catalogue
 from renkei.doors.kuksa.client import KuksaClient
 from renkei.errors import DoorError
-from renkei.flows.plans import plan_of
-from renkei.flows.synthesize import read_scenario, synthesize, write_candump
 from renkei.flows.up import Cars, Source, UpOptions, up
-from renkei.vocabulary import builtin
+from renkei.flows.virtual import virtual_source
+from renkei.vehicle import Vehicle
 
 SPEED = "Vehicle.Speed"
 CHARGE = "Vehicle.Powertrain.TractionBattery.StateOfCharge.Current"
@@ -33,27 +32,28 @@ PATHS = (SPEED, CHARGE, VOLTAGE, CURRENT, GEAR, STEERING)
 
 @dataclass(frozen=True, slots=True)
 class DemoCar:
-    vehicle: str
+    """`kind`: recorded or virtual."""
+
     name: str
     kind: str
-    source: Path
+    source: Source
+
+    @property
+    def vehicle(self) -> str:
+        return self.source.vehicle
 
 
-def cars(catalogue: Catalogue, folder: Path) -> list[DemoCar]:
-    """The cars of the demo; synthetic recordings are written into `folder`."""
+def cars(catalogue: Catalogue) -> list[DemoCar]:
+    """The cars of the demo."""
     data = Path(str(files("renkei") / "data/demo"))
     listed = tomllib.loads((data / "cars.toml").read_text(encoding="utf-8"))["car"]
-    return [_car(catalogue, data, folder, entry) for entry in listed]
+    return [_car(catalogue.vehicle(entry["vehicle"]), data, entry) for entry in listed]
 
 
-def _car(catalogue: Catalogue, data: Path, folder: Path, entry: dict[str, str]) -> DemoCar:
-    vehicle = catalogue.vehicle(entry["vehicle"])
+def _car(vehicle: Vehicle, data: Path, entry: dict[str, str]) -> DemoCar:
     if "recording" in entry:
-        return DemoCar(vehicle.id, vehicle.name, "recorded", data / entry["recording"])
-    plan = plan_of(vehicle.map)
-    log = folder / f"{vehicle.id.replace('/', '-')}.log"
-    write_candump(synthesize(plan, read_scenario(data / entry["scenario"], builtin())), plan, log)
-    return DemoCar(vehicle.id, vehicle.name, "synthetic", log)
+        return DemoCar(vehicle.name, "recorded", Source(vehicle.id, data / entry["recording"]))
+    return DemoCar(vehicle.name, "virtual", Source(vehicle.id, virtual=virtual_source(entry["virtual"])))
 
 
 @contextmanager
@@ -66,7 +66,7 @@ def serving(shown: list[DemoCar], catalogue: Catalogue, speed: float) -> Iterato
     async def serve() -> None:
         options = UpOptions(grpc_port=0, http_port=None, speed=speed, loop=True)
         try:
-            async with up([Source(car.vehicle, car.source) for car in shown], catalogue, options) as running:
+            async with up([car.source for car in shown], catalogue, options) as running:
                 ready.set_result(running)
                 await done.wait()
         except BaseException as e:

@@ -39,8 +39,11 @@ class Scenario:
 
 def read_scenario(file: Path, vocabulary: Vocabulary) -> Scenario:
     """A CSV with the column `t_s` and one for each VSS path, in VSS units."""
-    with file.open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines))
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            rows = list(csv.DictReader(lines))
+    except (OSError, UnicodeDecodeError) as e:
+        raise InputError(f"{file}: cannot be read as text: {e}") from e
     if not rows or "t_s" not in rows[0]:
         raise InputError(f"{file}: expected a CSV with a column t_s")
     times_s = [_time_s(file, row["t_s"]) for row in rows]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from renkei.aside import aside
 from renkei.errors import InputError, OutputError
 from renkei.flows.drive import Driven
 from renkei.sim.columns import LIMITS
@@ -45,16 +46,11 @@ def write(driven: Driven, out: Path) -> None:
     import pyarrow.csv
     import pyarrow.parquet
 
-    aside = out.with_name(out.name + ".part")
-    try:
+    with aside(out) as beside:
         if out.suffix == ".csv":
-            pyarrow.csv.write_csv(table(driven), aside)
+            pyarrow.csv.write_csv(table(driven), beside)
         else:
-            pyarrow.parquet.write_table(table(driven), aside)
-        aside.replace(out)
-    except OSError as e:
-        aside.unlink(missing_ok=True)
-        raise OutputError(f"{out}: cannot be written: {e.strerror or e}") from e
+            pyarrow.parquet.write_table(table(driven), beside)
 
 
 def plot(driven: Driven, out: Path) -> None:
@@ -80,10 +76,5 @@ def plot(driven: Driven, out: Path) -> None:
         axis.legend(loc="upper right", fontsize="small", frameon=False)
     axes[0].set_title(f"{driven.built.vehicle.name}, {driven.cycle.name} (simulated)")
     axes[-1].set_xlabel("minutes")
-    aside = out.with_name(f".{out.stem}.part{out.suffix}")
-    try:
-        figure.savefig(aside)
-        aside.replace(out)
-    except OSError as e:
-        aside.unlink(missing_ok=True)
-        raise OutputError(f"{out}: cannot be written: {e.strerror or e}") from e
+    with aside(out) as beside:
+        figure.savefig(beside)

@@ -1,0 +1,27 @@
+"""Files are written aside and renamed, so that nobody ever finds half of one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from renkei.errors import OutputError
+
+
+@contextmanager
+def aside(file: Path) -> Iterator[Path]:
+    """A name beside `file` to write to, with its suffix: it becomes `file` when all went well, and vanishes otherwise.
+
+    Raises OutputError for what the system refuses.
+    """
+    beside = file.with_name(f".{file.stem}.{os.getpid()}.part{file.suffix}")
+    try:
+        yield beside
+        beside.replace(file)
+    except OSError as e:
+        raise OutputError(f"{file}: cannot be written: {e.strerror or e}") from e
+    finally:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
