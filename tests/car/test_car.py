@@ -6,10 +6,11 @@ import threading
 import time
 
 import pytest
-from open_car import ONE, TWO
+from open_car import ONE, TWO, OpenCars
 
 import renkei
 from renkei.app import App, Need
+from renkei.doors.kuksa import v2
 from renkei.errors import (
     CarClosed,
     DoorError,
@@ -26,6 +27,32 @@ CHARGE_LIMIT = "Vehicle.Powertrain.TractionBattery.Charging.ChargeLimit"
 STATE = "Vehicle.LowVoltageSystemState"
 CELLS = "Vehicle.Powertrain.TractionBattery.CellVoltage.CellVoltages"
 PATIENCE_S = 10
+
+
+WAYS = ("in the process", "over a port", "over a port with only v1")
+
+
+@pytest.fixture
+def cars():
+    """Two cars that are up."""
+    opened = OpenCars(ONE, TWO)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(params=WAYS)
+def where(request, monkeypatch):
+    """What `renkei.connect` is given, for each way to a car."""
+    if request.param == WAYS[2]:
+        monkeypatch.setattr(v2, "handlers", lambda house, vehicle: {})
+    opened = request.getfixturevalue("cars")
+    return opened if request.param == WAYS[0] else opened.ports[ONE]
+
+
+@pytest.fixture
+def car(where):
+    with renkei.connect(where, ONE) as connected:
+        yield connected
 
 
 def app(priority=0, **needs):
