@@ -13,6 +13,7 @@ from renkei.can.dbc import load
 from renkei.catalogue import Catalogue
 from renkei.errors import InputError, OutputError, UnknownName
 from renkei.facts import keys_of
+from renkei.flows.app_code import code_of
 from renkei.flows.bpx_cell import import_cell
 from renkei.flows.check import check
 from renkei.flows.new import KINDS, Node, begin
@@ -52,10 +53,12 @@ def test_a_new_maker_passes_the_check(tmp_path):
     assert check(Catalogue([tmp_path]), only_private=True).faults == ()
 
 
-def test_a_new_app_is_a_manifest(tmp_path):
-    (file,) = begin("app", "trip", tmp_path, EMPTY)
+def test_a_new_app_is_a_manifest_and_code_that_runs(tmp_path):
+    file, code = begin("app", "trip", tmp_path, EMPTY)
     app = read_app(file)
     assert (file, app.id, list(app.requires)) == (tmp_path / "apps/trip.toml", "trip", ["Vehicle.Speed"])
+    assert app.code == code
+    assert callable(code_of(app))
 
 
 def test_a_part_of_a_known_maker_takes_a_source_of_that_maker(tmp_path):

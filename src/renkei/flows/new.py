@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from renkei.aside import aside
 from renkei.catalogue import Catalogue
 from renkei.errors import InputError, OutputError, UnknownName
 from renkei.facts import GROUPS, PART_KINDS, FactKey, keys_of
@@ -37,7 +38,8 @@ def begin(kind: str, id_: str, folder: Path, catalogue: Catalogue, node: Node | 
     kind = "battery-module" if kind == "battery" else kind
     maker, name = checked_id(kind, id_)
     if kind == "app":
-        return write_all({folder / "apps" / f"{id_}.toml": _app(id_)})
+        home = folder / "apps"
+        return write_all({home / f"{id_}.toml": _app(id_), home / f"{id_}.py": _APP_CODE})
     files: dict[Path, str] = {}
     home = folder / "makers" / maker
     if kind == "maker" or maker not in catalogue.makers:
@@ -66,13 +68,9 @@ def write_all(files: Mapping[Path, str], *, replace: Path | None = None) -> list
         if file.exists() and file != replace:
             raise OutputError(f"{file} is there already; nothing was written")
     for file, text in files.items():
-        aside = file.with_name(f".{file.name}.part")
-        try:
+        with aside(file) as beside:
             file.parent.mkdir(parents=True, exist_ok=True)
-            aside.write_text(text, encoding="utf-8")
-            aside.replace(file)
-        except OSError as e:
-            raise OutputError(f"{file}: {e.strerror or e}") from e
+            beside.write_text(text, encoding="utf-8")
     return list(files)
 
 
@@ -169,6 +167,19 @@ priority = 0                     # 0 to 9: who goes first where two apps set the
 
 [actuates]
 # "Vehicle.Cabin.HVAC.Station.Row1.Driver.Temperature" = {{ unit = "celsius" }}
+'''
+
+
+_APP_CODE = '''"""What the app does. Try it: renkei run NAME.toml --vehicle ID"""
+
+
+def run(car, out, least_km_h=1.0):
+    """Yields what it has to say of a car; parameters with a default are its options."""
+    top_km_h = 0.0
+    for reading in car.watch("Vehicle.Speed"):  # ends when the app is to end
+        if reading.value is not None and reading.value >= least_km_h:
+            top_km_h = max(top_km_h, reading.value)
+    yield {"top_speed_km_h": round(top_km_h, 1)}
 '''
 
 
