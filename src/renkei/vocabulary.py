@@ -22,8 +22,8 @@ from renkei.signal import DATATYPES, FLOAT32_MAX, INTEGERS, KINDS, Scalar, Signa
 from renkei.vss_file import leaves_of
 
 __all__ = [
-    "DATATYPES", "FLOAT32_MAX", "INTEGERS", "KINDS", "Scalar", "Signal", "Value", "Vocabulary", "builtin", "fits", "load",
-    "overlay",
+    "DATATYPES", "FLOAT32_MAX", "INTEGERS", "KINDS", "Scalar", "Signal", "Value", "Vocabulary", "builtin", "fits",
+    "load", "overlay",
 ]  # fmt: skip
 
 

@@ -22,6 +22,7 @@ RUNS = {
     "bench decode": ["bench", "decode", DEMO_LOG, "--vehicle", OUTLANDER],
     "import": ["import", ADOPTED / "vss_dbc.json", "--dbc", ADOPTED / "car.dbc", "--vehicle", "acme/one", "--out", "d"],
     "list makers": ["list", "makers"],
+    "list cycles": ["list", "cycles"],
     "list vehicles": ["list", "vehicles"],
     "list signals": ["list", "signals"],
     "list signals of a car": ["list", "signals", OUTLANDER],
