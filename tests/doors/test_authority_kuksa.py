@@ -183,9 +183,8 @@ def test_every_call_needs_a_token(house):
 
 
 def test_a_stranger_learns_of_no_car_by_guessing(house):
-    token = house.issuers[ACME].token()
+    said = house.said("other/tow", house.issuers[ACME].token())
     with Ways(house.door.ports[ACME], ()) as ways, pytest.raises(grpc.RpcError) as refused:
-        said = house.said("other/tow", token)
         ways.v2.GetValue(val.GetValueRequest(signal_id=at(SPEED)), metadata=said, timeout=DEADLINE_S)
     assert (refused.value.code(), refused.value.details()) == (grpc.StatusCode.NOT_FOUND, "unknown vehicle 'other/tow'")
 
