@@ -3,7 +3,7 @@
 import pytest
 
 from renkei.broker import HOLD_NS, Broker, Watcher
-from renkei.claims import Actuation
+from renkei.broker.claims import Actuation
 from renkei.errors import Claimed, Held, NoCarrier, NotActuator, TooLate, UnknownName, ValueRefused
 from renkei.vocabulary import Signal, Vocabulary
 

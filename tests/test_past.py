@@ -5,8 +5,8 @@ import tracemalloc
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renkei.datapoint import Datapoint
-from renkei.past import POINTS, STEP_NS, Past
+from renkei.broker.datapoint import Datapoint
+from renkei.broker.past import POINTS, STEP_NS, Past
 
 SPEED, NAME = 0, 1
 

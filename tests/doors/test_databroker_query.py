@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renkei.datapoint import Datapoint
+from renkei.broker.datapoint import Datapoint
 from renkei.doors.kuksa.query import Query
 from renkei.doors.kuksa.query_syntax import DEPTH, QUERY_LENGTH, parse
 from renkei.errors import InputError

@@ -5,8 +5,8 @@ import time
 import pytest
 from open_viss import FIRST, SECOND, OpenViss, check, error, v3
 
-from renkei.datapoint import Datapoint
-from renkei.past import STEP_NS
+from renkei.broker.datapoint import Datapoint
+from renkei.broker.past import STEP_NS
 from renkei.samples import STALE
 
 SPEED, TRACK = "Vehicle.Speed", "Vehicle.Cabin.Infotainment.Media.Played.Track"

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import renkei
-from renkei.app_files import read_app
 from renkei.can.dbc import load
 from renkei.catalogue import Catalogue
+from renkei.catalogue.app_files import read_app
 from renkei.errors import InputError, OutputError, UnknownName
 from renkei.facts import keys_of
 from renkei.flows.app_code import code_of

@@ -20,7 +20,7 @@ from pydantic import Field
 
 from renkei.authority.scopes import ALL, Rights, rights_of
 from renkei.errors import CatalogueError, InputError
-from renkei.maker_files import File, read_file
+from renkei.toml_file import File, read_file
 
 HIGHEST_PRIORITY = 9
 EVERY_MAKER = "*"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from renkei.broker import Broker
-from renkei.datapoint import Quality
+from renkei.broker.datapoint import Quality
 from renkei.vocabulary import Signal, Value
 
 

@@ -123,7 +123,7 @@ def token(
 
 def _app(app: str, data: list[Path]):  # type: ignore[no-untyped-def]
     if app.endswith(".toml"):
-        from renkei.app_files import read_app
+        from renkei.catalogue.app_files import read_app
 
         return read_app(Path(app))
     from renkei.catalogue import Catalogue

@@ -14,7 +14,7 @@ from renkei.authority.authority import Authority
 from renkei.authority.scopes import Action
 from renkei.authority.tokens import EVERYONE, Grant
 from renkei.broker import Broker
-from renkei.claims import Actuation
+from renkei.broker.claims import Actuation
 from renkei.doors.asking import Asking
 from renkei.errors import Exhausted, InputError, NotAuthenticated, NotPermitted, OutputError
 from renkei.vocabulary import Signal, Value

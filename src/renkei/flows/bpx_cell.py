@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from renkei.catalogue import Catalogue
+from renkei.catalogue.part_files import PartFile
 from renkei.errors import CatalogueError, InputError, OutputError
 from renkei.flows.new import checked_id, write_all
-from renkei.maker_files import read_file
-from renkei.part_files import PartFile
+from renkei.toml_file import read_file
 
 _POINTS = 21
 """Of the open-circuit voltage, evenly over the state of charge."""

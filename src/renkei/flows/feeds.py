@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from renkei.broker import Broker
+from renkei.broker.claims import SignalClaim
 from renkei.can.frame_engine import Pair
-from renkei.claims import SignalClaim
 from renkei.samples import INVALID
 
 TICK_S = 0.01

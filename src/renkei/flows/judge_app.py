@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from renkei.app import App
-from renkei.app_files import judge_paths, read_app
 from renkei.catalogue import Catalogue
+from renkei.catalogue.app_files import judge_paths, read_app
 from renkei.fit.app_on_vehicle import Offered, app_on_vehicle
 from renkei.fit.finding import Verdict
 from renkei.flows.offers import offers

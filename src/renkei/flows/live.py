@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
+from renkei.broker.claims import Actuation
 from renkei.can.actuate import frame_for, lonely
 from renkei.can.frame_engine import FrameEngine
 from renkei.can.freshness import Freshness
 from renkei.can.live import Back, Event, Heard, Line, Lost, Reader
 from renkei.can.plan import Plan, PlanMessage, field_of
 from renkei.can.poll import Asked, Poller, Request
-from renkei.claims import Actuation
 from renkei.errors import InputError, RenkeiError, UnknownName
 from renkei.flows.feeds import TICK_S, Publish, Updates, updates_of
 from renkei.flows.plans import database

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from renkei.can.dbc import DbcMessage
 from renkei.catalogue import Catalogue
+from renkei.catalogue.part_reading import full_id
 from renkei.errors import UnknownName
 from renkei.flows.plans import database
-from renkei.part_reading import full_id
 from renkei.parts import Message, Talk
 
 

@@ -17,10 +17,10 @@ from functools import partial
 
 import numpy as np
 
+from renkei.broker.claims import Actuation
 from renkei.can.frame_engine import FrameEngine
 from renkei.can.plan import Plan
 from renkei.catalogue import Catalogue
-from renkei.claims import Actuation
 from renkei.errors import InputError, ValueRefused
 from renkei.flows.assumed import Known
 from renkei.flows.drive import read_cycle

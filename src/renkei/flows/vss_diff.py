@@ -14,7 +14,7 @@ from renkei.flows.plans import plan_of
 from renkei.units import conversion
 from renkei.vehicle import Map
 from renkei.vocabulary import Signal, Vocabulary
-from renkei.vss_overlay import overlay_leaves
+from renkei.vocabulary.vss_overlay import overlay_leaves
 
 BUILT_IN = "built-in"
 OVERLAYS = (".vspec", ".yaml", ".yml")

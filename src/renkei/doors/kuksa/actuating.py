@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 
-from renkei.claims import Actuation
+from renkei.broker.claims import Actuation
 from renkei.doors.asking import NOT_AFTER_KEY, PRIORITY_KEY, Asking, asking_of
 from renkei.doors.kuksa.calls import INVALID, Caller, House, StatusError, parse, refusing
 from renkei.doors.kuksa.values import status_of

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-from renkei.datapoint import Datapoint
+from renkei.broker.datapoint import Datapoint
 from renkei.doors.kuksa.calls import House, bounded
 from renkei.doors.kuksa.databroker_schema import ALLOWED_FIELDS, DATA_TYPES, POINT_FIELDS, SDV
 from renkei.doors.kuksa.query import Cell

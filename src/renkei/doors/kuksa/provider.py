@@ -10,8 +10,8 @@ from typing import Any
 
 import grpc
 
-from renkei.claims import Actuation, ActuatorClaim, SignalClaim
-from renkei.datapoint import bulk
+from renkei.broker.claims import Actuation, ActuatorClaim, SignalClaim
+from renkei.broker.datapoint import bulk
 from renkei.doors.kuksa.calls import INVALID, NOT_FOUND, STOPPING, Caller, House, StatusError, parse, refusing
 from renkei.doors.kuksa.schema import V2
 from renkei.doors.kuksa.values import signal_of, signal_with_id, source_time_ns, status_of, value_in

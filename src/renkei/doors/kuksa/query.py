@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from renkei.datapoint import Datapoint, Quality
+from renkei.broker.datapoint import Datapoint, Quality
 from renkei.doors.kuksa.calls import PATH_LENGTH
 from renkei.doors.kuksa.query_syntax import (
     Between,

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from renkei.errors import InputError, UnknownName, VocabularyError
-from renkei.signal import DATATYPES, FLOAT32_MAX, INTEGERS, KINDS, Scalar, Signal, Value
-from renkei.vss_file import leaves_of
+from renkei.vocabulary.signal import DATATYPES, FLOAT32_MAX, INTEGERS, KINDS, Scalar, Signal, Value
+from renkei.vocabulary.vss_file import leaves_of
 
 __all__ = [
     "DATATYPES", "FLOAT32_MAX", "INTEGERS", "KINDS", "Scalar", "Signal", "Value", "Vocabulary", "builtin", "fits",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from renkei.catalogue.maker_files import RawSpan, RowTable, UdsTable
 from renkei.errors import CatalogueError, Mistakes, nearest
-from renkei.maker_files import RawSpan, RowTable, UdsTable
 from renkei.vehicle import Bus, Condition, Maker, Ranges, Row, Source, UdsAnswer, UdsSignal
 from renkei.vocabulary import Value
 

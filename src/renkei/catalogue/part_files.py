@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
+from renkei.catalogue.maker_files import OneValue, Scalar, VehicleFile
 from renkei.facts import CONFIDENCES
-from renkei.maker_files import File, OneValue, Scalar, VehicleFile
+from renkei.toml_file import File
 
 FactConfidence = Literal[
     "maker", "measured", "recorded", "published", "reported", "reverse-engineered", "derived", "disputed"

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from renkei.claims import Actuation, ActuatorClaim, Claim, Hold, SignalClaim
-from renkei.datapoint import Changes, Datapoint, Quality
+from renkei.broker.claims import Actuation, ActuatorClaim, Claim, Hold, SignalClaim
+from renkei.broker.datapoint import Changes, Datapoint, Quality
+from renkei.broker.past import Past
+from renkei.broker.watcher import Watcher
 from renkei.errors import Claimed, Held, NoCarrier, NotActuator, TooLate, UnknownName, ValueRefused
-from renkei.past import Past
 from renkei.samples import INVALID, STALE
 from renkei.vocabulary import FLOAT32_MAX, INTEGERS, Signal, Value, Vocabulary
-from renkei.watcher import Watcher
 
 __all__ = ["HOLD_NS", "Broker", "Changes", "Datapoint", "Quality", "Update", "Watcher"]
 

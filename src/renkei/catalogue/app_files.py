@@ -9,7 +9,7 @@ from pydantic import Field
 
 from renkei.app import App, Need
 from renkei.errors import CatalogueError, Mistakes, UnknownName
-from renkei.maker_files import File, read_file
+from renkei.toml_file import File, read_file
 from renkei.units import unit
 from renkei.vocabulary import Vocabulary
 

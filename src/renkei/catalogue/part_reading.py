@@ -6,10 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from renkei.errors import CatalogueError, InputError, Mistakes, nearest
-from renkei.facts import KINDS, Claim, Fact, FactKey, FactValue, fact_keys, keys_of
-from renkei.map_rows import known_sources
-from renkei.part_files import (
+from renkei.catalogue.map_rows import known_sources
+from renkei.catalogue.part_files import (
     AssumptionsFile,
     ClauseTable,
     LimitTable,
@@ -19,6 +17,8 @@ from renkei.part_files import (
     StandardFile,
     TalkTable,
 )
+from renkei.errors import CatalogueError, InputError, Mistakes, nearest
+from renkei.facts import KINDS, Claim, Fact, FactKey, FactValue, fact_keys, keys_of
 from renkei.parts import Assumption, Clause, Limit, Message, Slot, Standard, Talk
 from renkei.units import conversion, exact
 from renkei.vehicle import Source

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from renkei.datapoint import Changes, bulk
+from renkei.broker.datapoint import Changes, bulk
 
 MOST_WAITING = 20_000
 """Values that may wait for one reader, long texts and arrays counted as several."""

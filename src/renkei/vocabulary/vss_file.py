@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from renkei.errors import ValueRefused, VocabularyError, clipped
-from renkei.signal import DATATYPES, KINDS, Scalar, Signal
+from renkei.vocabulary.signal import DATATYPES, KINDS, Scalar, Signal
 
 _DEEPEST, _MOST_NODES, _MOST_INSTANCES, _LONGEST_PATH = 40, 100_000, 10_000, 1_000
 """Far beyond any car, and short of what makes a server slow. VSS 6.0 has about 1,300 leaves."""

@@ -15,13 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from renkei.app import App
-from renkei.app_files import read_app
-from renkei.errors import CatalogueError, Mistakes, UnknownName, nearest
-from renkei.facts import Fact
-from renkei.maker_files import MakerFile, MapFile, read_file
-from renkei.map_rows import bus_and_name, known_sources, row_of, uds_answer
-from renkei.part_files import AssumptionsFile, CarFile, PartFile, StandardFile
-from renkei.part_reading import (
+from renkei.catalogue.app_files import read_app
+from renkei.catalogue.maker_files import MakerFile, MapFile
+from renkei.catalogue.map_rows import bus_and_name, known_sources, row_of, uds_answer
+from renkei.catalogue.part_files import AssumptionsFile, CarFile, PartFile, StandardFile
+from renkei.catalogue.part_reading import (
     assumptions_of,
     facts_of,
     full_id,
@@ -32,7 +30,10 @@ from renkei.part_reading import (
     standard_of,
     talk_of,
 )
+from renkei.errors import CatalogueError, Mistakes, UnknownName, nearest
+from renkei.facts import Fact
 from renkei.parts import Assumption, Part, Standard, Talk
+from renkei.toml_file import read_file
 from renkei.vehicle import Bus, Maker, Map, MessageRule, Row, Source, UdsAnswer, Vehicle
 
 _ID = re.compile(r"[a-z0-9][\w.-]*", re.ASCII | re.IGNORECASE)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from renkei.errors import VocabularyError, clipped
-from renkei.signal import Signal
-from renkei.vss_file import leaves_in
+from renkei.vocabulary.signal import Signal
+from renkei.vocabulary.vss_file import leaves_in
 
 _MOST_BYTES = 4 << 20
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 
-from renkei.datapoint import Datapoint, bulk
+from renkei.broker.datapoint import Datapoint, bulk
 
 POINTS = 1000
 """Points of one signal; older ones give way."""
