@@ -2,9 +2,9 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-SRC := src tests benchmarks
+SRC := src tests benchmarks fuzz
 
-.PHONY: demo test check bench install install-test install-bench clean
+.PHONY: demo test check bench fuzz install install-test install-bench clean
 
 demo: install
 	@$(BIN)/renkei demo
@@ -42,6 +42,10 @@ check: install-test
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/renkei check
 	@$(BIN)/python -m pytest
+
+fuzz: install
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
+	@$(BIN)/python fuzz/run.py
 
 bench: install-bench
 	@$(BIN)/python benchmarks/run.py
