@@ -57,7 +57,7 @@ def main() -> None:
             print(_line(figure), flush=True)
 
     with tempfile.TemporaryDirectory(prefix="renkei-bench-") as folder:
-        for bench in (decoding, whole_command, proving, memory, starts, door, kuksa, many_cars):
+        for bench in (decoding, whole_command, proving, memory, starts, door, kuksa, many_cars, simulation):
             for figure in bench(Path(folder)):
                 say(figure)
     if "--json" in sys.argv:

@@ -36,3 +36,19 @@ def test_what_the_system_refuses_is_told_with_the_file(tmp_path, folder):
     (tmp_path / "a-file").touch()
     with pytest.raises(OutputError, match=rf"{folder}/drive\.csv: cannot be written: N"):
         write(tmp_path / folder / "drive.csv", "x")
+
+
+def test_a_link_stays_and_what_it_points_to_is_replaced(tmp_path):
+    (tmp_path / "disk").mkdir()
+    link = tmp_path / "drive.csv"
+    link.symlink_to(tmp_path / "disk/real.csv")
+    write(link, "whole")
+    assert link.is_symlink()
+    assert (tmp_path / "disk/real.csv").read_text() == "whole"
+
+
+def test_a_device_is_no_file_to_replace(tmp_path):
+    link = tmp_path / "full.csv"
+    link.symlink_to("/dev/full")
+    with pytest.raises(OutputError, match="/dev/full: cannot be written: not a regular file"):
+        write(link, "x")

@@ -14,8 +14,11 @@ from renkei.errors import OutputError
 def aside(file: Path) -> Iterator[Path]:
     """A name beside `file` to write to, with its suffix: it becomes `file` when all went well, and vanishes otherwise.
 
-    Raises OutputError for what the system refuses.
+    A link stays, and what it points to is replaced. Raises OutputError for what the system refuses.
     """
+    file = file.resolve() if file.is_symlink() else file
+    if file.exists() and not file.is_file():
+        raise OutputError(f"{file}: cannot be written: not a regular file")
     beside = file.with_name(f".{file.stem}.{os.getpid()}.part{file.suffix}")
     try:
         yield beside

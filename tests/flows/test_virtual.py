@@ -22,7 +22,8 @@ CATALOGUE, VOCABULARY = Catalogue(), builtin()
 LEAF, CLARITY = "nissan/leaf-ze1-40", "honda/clarity-ev"
 BATTERY = "Vehicle.Powertrain.TractionBattery."
 SPEED, CHARGE, CURRENT = "Vehicle.Speed", BATTERY + "StateOfCharge.Current", BATTERY + "CurrentCurrent"
-CABIN_AIR, IS_CHARGING = "Vehicle.Cabin.HVAC.AmbientAirTemperature", BATTERY + "Charging.IsCharging"
+GEAR = "Vehicle.Powertrain.Transmission.SelectedGear"
+IS_CHARGING = BATTERY + "Charging.IsCharging"
 PATIENCE_S = 20
 
 
@@ -145,6 +146,27 @@ def test_a_car_charges_up_to_the_limit_that_an_app_set_and_no_further():
         return full
 
     assert set_and_seen(LEAF, VirtualSource(soc=0.6), 200.0, work) == pytest.approx(62, abs=0.6)
+
+
+def test_a_car_that_is_told_to_charge_stops_first_and_says_so_only_then():
+    driven = driven_car(CATALOGUE, LEAF, VirtualSource("hwfet", soc=0.5))
+    for _ in range(round(60 / STEP_S)):
+        driven.step()
+    driven.wishes = driven.wishes._replace(charging=True)
+    rolling, _ = spoken(driven, driven.state.now.time_s + 3)
+    assert (rolling[SPEED] > 10, rolling[IS_CHARGING], rolling[GEAR]) == (True, False, 127)
+    standing, state = spoken(driven, driven.state.now.time_s + 60)
+    assert (standing[SPEED], standing[IS_CHARGING], standing[GEAR]) == (0, True, 126)
+    assert state.now.charging_w > 1000
+
+
+def test_a_speed_below_0_is_not_taken():
+    def work(client):
+        set_(client, CRUISE_SPEED, -4.0)
+        time.sleep(0.3)
+        return client.get([CRUISE_SPEED])[0].value
+
+    assert set_and_seen(LEAF, VirtualSource(), 1.0, work) == 0
 
 
 def test_charging_at_the_limit_ends_as_failed():

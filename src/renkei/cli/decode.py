@@ -96,6 +96,8 @@ def _tell(summary: Summary, out: Path | None) -> None:
     for log in summary.logs:
         buses = ", ".join(f"{bus} on {channel}" for bus, channel in log.channels.items()) or "no bus recognised"
         say.line(f"  {log.file}: {log.dialect}, {buses}")
+        if log.time_base == "boot":
+            say.line("    times count from the log's own start: the log has no date")
         for sentence in log.assumed:
             say.line(f"    assumed: {sentence}")
         if log.skipped:

@@ -206,12 +206,12 @@ def _tell(driven: Driven) -> None:
     print(", ".join(f"{part.replace('_', ' ')} {wh:,.0f}" for part, wh in losses(one).items()))
     print(f"  {m['lowest_v']:.0f} to {m['highest_v']:.0f} V, up to {m['highest_discharge_a']:.0f} A out and ", end="")
     print(f"{m['highest_charge_a']:.0f} A in, up to {m['highest_c']:.1f} °C", end="")
-    print(f", charge {m['start_soc']:.1%} to {m['end_soc']:.1%}")
-    if not one.followed:
+    print(f", charge {m['start_soc']:.1%} to {max(0.0, m['end_soc']):.1%}")
+    if m["behind_s"] > 0:
         print(f"  could not follow for {m['behind_s']:,.0f} s, first at {m['behind_at_s']:,.0f} s", end="")
         print(f"; {m['missed_m']:,.0f} m short")
     if one.ran_empty:
-        print("  the battery ran empty")
+        print(f"  the battery ran empty after {m['time_s']:,.0f} s")
     for limit in sorted(one.limits, key=lambda limit: limit.first_s):
         print(f"  limit: {limit.limit}, {limit.time_s:,.0f} s, first at {limit.first_s:,.0f} s")
     for bad in driven.built.violated:

@@ -122,6 +122,10 @@ def decode_logs(
     options = options or Options()
     if not paths:
         raise InputError("no log given")
+    if twice := next(
+        (p for i, p in enumerate(paths) if Path(p).resolve() in {Path(q).resolve() for q in paths[:i]}), None
+    ):
+        raise InputError(f"{twice}: given twice")
     plan = plan_of(catalogue.vehicle(vehicle).map, vocabulary, keep_personal=options.keep_personal)
     run = _Run(plan, None if options.any_car else car_of(catalogue, vehicle), vehicle, options)
     try:

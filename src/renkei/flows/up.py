@@ -146,7 +146,8 @@ def _driven(source: Source, catalogue: Catalogue, tell: Callable[[str], None]) -
     try:
         return driven_car(catalogue, source.vehicle, source.virtual)
     except CannotTell as e:
-        tell(f"{e}; it comes up without values, for clients to publish")
+        why = str(e).split(";")[0]  # what drive would take instead is no option here
+        tell(f"{why}, so that it cannot be simulated; it comes up without values, for clients to publish")
         return None
 
 
@@ -186,6 +187,9 @@ def _judge(sources: Sequence[Source], options: UpOptions) -> None:
     twice = {s.vehicle for s in sources if [x.vehicle for x in sources].count(s.vehicle) > 1}
     if twice:
         raise InputError(f"--vehicle {min(twice)}: given twice")
+    last = options.grpc_port + len(sources) - 1
+    if options.grpc_port and options.http_port and options.grpc_port <= options.http_port <= last:
+        raise InputError(f"--http-port: {options.http_port} is the KUKSA port of a car ({options.grpc_port} to {last})")
     options.safety.judge()
     if not options.speed > 0:
         raise InputError(f"--speed: expected a number above 0, got {options.speed:g}")

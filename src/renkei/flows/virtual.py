@@ -27,7 +27,7 @@ from renkei.flows.drive import read_cycle
 from renkei.flows.feeds import TICK_S, Publish, Updates, updates_of
 from renkei.flows.synthesize import Sender, senders
 from renkei.flows.virtual_car import VirtualCar, virtual_car
-from renkei.flows.virtual_values import CHARGING, WISHES, State, Wishes, voice, wished, wishes_voice
+from renkei.flows.virtual_values import CHARGING, CRUISE_SPEED, WISHES, State, Wishes, voice, wished, wishes_voice
 from renkei.sim.columns import Conditions
 from renkei.sim.cycle import Cycle
 from renkei.sim.moving import STEP_S, Moving
@@ -210,13 +210,21 @@ class VirtualFeed:
                 continue
             path = self._vocabulary.signals[actuation.index].path
             if path in WISHES:
-                if path == CHARGING and self._driven.state.now.soc >= self._driven.wishes.charge_limit:
-                    loop.call_soon_threadsafe(actuation.finish, "failed", f"{path}: the charge limit is reached")
+                if why := self._against(path, actuation.value):
+                    loop.call_soon_threadsafe(actuation.finish, "failed", f"{path}: {why}")
                     continue
                 self._driven.wishes = wished(self._driven.wishes, path, actuation.value)
             else:
                 self._set[path] = actuation.value
             loop.call_soon_threadsafe(actuation.finish, "done")
+
+    def _against(self, path: str, value: Value) -> str | None:
+        """What keeps the car from doing as an app wishes."""
+        if path == CRUISE_SPEED and float(value) < 0:  # type: ignore[arg-type]
+            return "expected a speed of 0 or more"
+        if path == CHARGING and value == "START" and self._driven.state.now.soc >= self._driven.wishes.charge_limit:
+            return "the charge limit is reached"
+        return None
 
 
 def said_by(plan: Plan | None, vocabulary: Vocabulary) -> tuple[int, ...]:

@@ -108,7 +108,9 @@ _SAID: dict[str, tuple[str | None, Said]] = {
     _BATTERY + "IsPowerConnected": (None, lambda s: True),
     _BATTERY + "IsFullyCharged": (None, lambda s: s.now.soc >= _FULL),
     _BATTERY + "Charging.IsCharging": (None, lambda s: s.now.charging_w > 0),
-    _BATTERY + "Charging.ChargingPort.AnyPosition.IsChargingCableConnected": (None, lambda s: s.wishes.charging),
+    _BATTERY + "Charging.ChargingPort.AnyPosition.IsChargingCableConnected": (
+        None, lambda s: s.now.charging_w > 0,
+    ),
 }  # fmt: skip
 WISHES: dict[str, tuple[str | None, Said]] = {
     CRUISE_ACTIVE: (None, lambda s: s.wishes.cruise_active),
@@ -125,7 +127,7 @@ def wished(wishes: Wishes, path: str, value: Value) -> Wishes:
     if path == CRUISE_ACTIVE:
         return wishes._replace(cruise_active=bool(value))
     if path == CRUISE_SPEED:
-        return wishes._replace(cruise_km_h=max(0.0, float(value)))  # type: ignore[arg-type]
+        return wishes._replace(cruise_km_h=float(value))  # type: ignore[arg-type]
     if path == CHARGING:
         return wishes._replace(charging=value == "START")
     if path == CHARGE_LIMIT:

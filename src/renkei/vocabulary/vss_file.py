@@ -200,7 +200,7 @@ def _is_pattern(text: str | None) -> bool:
 
 
 def _shown(path: str) -> str:
-    return path[:200].encode("utf-8", "backslashreplace").decode()
+    return repr(path[:200])[1:-1]
 
 
 def _wrong(path: str, key: str, expected: str, got: object) -> VocabularyError:
