@@ -15,7 +15,8 @@ from can.interfaces import BACKENDS
 from renkei.can.frames import EXTENDED
 from renkei.can.freshness import Freshness
 from renkei.can.isotp import frames_of
-from renkei.can.live import Back, Heard, Line, Lost, Reader
+from renkei.can.live import Back, Heard, Line, Lost, Reader, counted_by
+from renkei.can.load import kind
 from renkei.can.plan import Plan, PlanMessage
 from renkei.can.poll import ANSWER_S, LONGEST_S, PAUSE_S, PENDING_S, Poller
 from renkei.catalogue import Catalogue
@@ -95,6 +96,51 @@ def test_only_what_is_of_interest_comes(channel, events, readers):
         for id_, extended in ((0x123, False), (0x124, True), (0x123, True), (0x124, False)):
             tester.send(can.Message(arbitration_id=id_, is_extended_id=extended, data=b""))
         assert [events.get(timeout=PATIENCE_S).id for _ in range(2)] == [0x123 | EXTENDED, 0x124]
+
+
+def test_frames_that_nobody_decodes_count_for_the_load(channel, events, readers):
+    reader = readers(line(channel, ids=(0x124,), bitrate=500_000))
+    reader.open()
+    reader.start()
+    reader.meter.load(0.0)
+    with can.Bus(interface="virtual", channel=channel) as tester:
+        for _ in range(30):
+            tester.send(can.Message(arbitration_id=0x7, is_extended_id=True, data=bytes(5)))
+        tester.send(can.Message(arbitration_id=0x1, is_remote_frame=True, dlc=8, is_extended_id=False))
+        tester.send(can.Message(arbitration_id=0x2, data=bytes(64), is_fd=True, bitrate_switch=True))
+        tester.send(can.Message(arbitration_id=0x3, is_error_frame=True))
+        tester.send(can.Message(arbitration_id=0x124, is_extended_id=False, data=bytes(8)))
+        assert events.get(timeout=PATIENCE_S).id == 0x124
+    reader.send(0x124, bytes(2))
+    heard = {k: n for k, n in enumerate(reader.meter.heard) if n}
+    assert heard == {
+        kind(5, extended=True): 30, kind(0): 1, kind(64, extended=True, fd=True, switched=True): 1, kind(8): 1
+    }  # fmt: skip
+    assert reader.meter.sent[kind(2)] == 1
+    assert reader.meter.error_frames == 1
+    assert reader.meter.load(1.0).frames_per_s == 34
+
+
+def test_an_interface_that_hears_itself_counts_what_is_sent_once(channel, events, readers):
+    reader = readers(line(channel, options=(("receive_own_messages", True),)))
+    reader.open()
+    reader.start()
+    reader.send(0x123, b"ab")
+    events.get(timeout=PATIENCE_S)
+    assert (reader.meter.heard[kind(2)], reader.meter.sent[kind(2)]) == (1, 0)
+
+
+def test_what_an_interface_of_linux_has_carried(tmp_path):
+    counters = {"rx_packets": 40, "rx_bytes": 320, "tx_packets": 2, "tx_bytes": 9}
+    (tmp_path / "statistics").mkdir()
+    for name, count_ in counters.items():
+        (tmp_path / "statistics" / name).write_text(f"{count_}\n")
+    assert counted_by(tmp_path) == (40, 320)  # vcan: what is sent is received too
+    (tmp_path / "device").mkdir()
+    assert counted_by(tmp_path) == (42, 329)
+    (tmp_path / "statistics" / "rx_bytes").write_text("")
+    assert counted_by(tmp_path) is None
+    assert counted_by(tmp_path / "none") is None
 
 
 UNOPENABLE = {

@@ -11,6 +11,8 @@ import pytest
 from open_dashboard import NAMES, PATIENCE_S, VEHICLES, OpenDashboard, until
 
 from renkei.broker import Broker
+from renkei.can.load import Load
+from renkei.can.meter import BusState
 from renkei.doors.dashboard.door import Dashboard
 from renkei.doors.http import HttpDoor
 from renkei.errors import DoorError, UnknownName
@@ -83,7 +85,7 @@ def signals(door, vehicle=FIRST):
 
 
 def test_vehicles_are_told_by_id_and_name(door):
-    assert door.json("/api/vehicles") == (200, [{"id": v, "name": NAMES[v]} for v in VEHICLES])
+    assert door.json("/api/vehicles") == (200, [{"id": v, "name": NAMES[v], "is_live": False} for v in VEHICLES])
 
 
 def test_a_vehicle_with_a_kuksa_door_tells_its_port_and_one_without_a_name_its_id():
@@ -92,7 +94,32 @@ def test_a_vehicle_with_a_kuksa_door_tells_its_port_and_one_without_a_name_its_i
         told = door.json("/api/vehicles")[1]
     finally:
         door.close()
-    assert told == [{"id": FIRST, "name": FIRST, "kuksa_port": 55555}, {"id": SECOND, "name": SECOND}]
+    assert told == [
+        {"id": FIRST, "name": FIRST, "is_live": False, "kuksa_port": 55555},
+        {"id": SECOND, "name": SECOND, "is_live": False},
+    ]
+
+
+def test_the_buses_of_a_live_car_are_told_with_what_they_carry():
+    full = BusState("ev-can", "socketcan", "can0", 500_000, is_high=True, load=Load(4100.04, 0.912345, 1.1))
+    lost = BusState("car-can", "slcan", "/dev/x", None, is_lost=True, error_frames=3)
+    door = OpenDashboard(buses=lambda vehicle: (full, lost) if vehicle == FIRST else ())
+    try:
+        assert [v["is_live"] for v in door.json("/api/vehicles")[1]] == [True, False]
+        told = door.json(f"/api/vehicles/{FIRST}/buses")[1]
+        assert door.json(f"/api/vehicles/{SECOND}/buses") == (200, {"vehicle": SECOND, "buses": []})
+        assert door.json("/api/vehicles/none/such/buses")[0] == 404
+    finally:
+        door.close()
+    assert told == {
+        "vehicle": FIRST,
+        "buses": [
+            {"bus": "ev-can", "interface": "socketcan", "channel": "can0", "bitrate": 500_000, "is_lost": False,
+             "is_high": True, "error_frames": 0, "frames_per_s": 4100.04, "load_least": 0.9123, "load_most": 1.1},
+            {"bus": "car-can", "interface": "slcan", "channel": "/dev/x", "bitrate": None, "is_lost": True,
+             "is_high": False, "error_frames": 3, "frames_per_s": None, "load_least": None, "load_most": None},
+        ],
+    }  # fmt: skip
 
 
 def test_a_signal_is_told_with_what_it_means(door):

@@ -6,6 +6,8 @@ import browser
 import pytest
 from open_dashboard import NAMES, VEHICLES, OpenDashboard
 
+from renkei.can.load import Load
+from renkei.can.meter import BusState
 from renkei.samples import STALE
 
 FIRST, SECOND = VEHICLES
@@ -107,6 +109,25 @@ def test_values_update_live_and_in_their_own_car(door, look):
     page.until(f"{cell(GEAR, 'value')} === 'Reverse'")
     door.publish({GEAR: 3})
     page.until(f"{cell(GEAR, 'value')} === '3'")
+
+
+def test_the_buses_of_a_live_car_stand_on_its_card(chromium):
+    states = [BusState("ev-can", "virtual", "x", 500_000, is_high=True, load=Load(4100.0, 0.91, 1.1))]
+    door = OpenDashboard(buses=lambda vehicle: states if vehicle == FIRST else ())
+    try:
+        page = chromium.open(door.url)
+        shown = ".buses:not([hidden]) span"
+        buses = f"[...document.querySelectorAll('{shown}')].map(s => s.textContent + '|' + s.className)"
+        page.until(f"{buses}.length === 1")
+        assert page.js(buses) == ["ev-can: load 91 to 110 %, 4100 frames/s, nearly full|alarm"]
+        states[:] = [BusState("ev-can", "virtual", "x", 500_000, load=Load(20.0, 0.004, 0.005), error_frames=2),
+                     BusState("car-can", "virtual", "y", None, is_lost=True)]  # fmt: skip
+        page.until(f"{buses}.length === 2")
+        assert page.js(buses) == ["ev-can: load 0 to 1 %, 20 frames/s, 2 error frames|", "car-can: lost|alarm"]
+        assert page.complaints == []
+        page.close()
+    finally:
+        door.close()
 
 
 def test_not_available_is_a_dash_and_never_zero(door, look):

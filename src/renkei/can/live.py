@@ -9,9 +9,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from renkei.can.frames import EXTENDED
+from renkei.can.load import kind
+from renkei.can.meter import Counted, Meter
 from renkei.errors import InputError, UnknownName
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 10.0
@@ -22,6 +26,9 @@ _READ_S = 0.2
 _SEND_S = 0.5
 _CREDIBLE_NS = 10_000_000_000
 """Adapters that count from their own start are farther than this from our clock."""
+_FILTERED = frozenset({"socketcan"})
+"""Interfaces that leave out what nobody decodes before Python sees it. They count what they carry themselves."""
+_INTERFACES = Path("/sys/class/net")
 
 
 class Line(NamedTuple):
@@ -76,6 +83,9 @@ class Reader:
         first_wait_s: float = FIRST_WAIT_S,
     ) -> None:
         self.line, self.listen_only = line, listen_only
+        self.meter = _meter(line)
+        self._ids = frozenset(line.ids)
+        self._hears_itself = dict(line.options).get("receive_own_messages") is True
         self._take, self._first_wait_s = take, first_wait_s
         self._stop = threading.Event()
         self._bus: Any = None
@@ -118,6 +128,8 @@ class Reader:
             bus.send(message, timeout=_SEND_S)
         except Exception as e:  # every driver has errors of its own
             raise InputError(f"{self.line}: not sent: {_in_a_line(e)}") from e
+        if not self._hears_itself:
+            self.meter.sent[_kind_of(message)] += 1
 
     def _run(self) -> None:
         wait_s = self._first_wait_s
@@ -143,9 +155,13 @@ class Reader:
         return ""
 
     def _pass_on(self, message: Any) -> None:
-        if message.is_error_frame or message.is_remote_frame:
+        if message.is_error_frame:
+            self.meter.error_frames += 1
             return
+        self.meter.heard[_kind_of(message)] += 1
         id_ = message.arbitration_id | (EXTENDED if message.is_extended_id else 0)
+        if message.is_remote_frame or (self._ids and id_ not in self._ids):
+            return
         now_ns, t_ns = time.time_ns(), round(message.timestamp * 1e9)
         credible = abs(now_ns - t_ns) < _CREDIBLE_NS
         self._take(Heard(self.line.bus, id_, bytes(message.data), t_ns if credible else now_ns))
@@ -184,13 +200,51 @@ def _opened(line: Line) -> Any:
     if line.fd:
         options["fd"] = True
     options |= line.options
-    return can.Bus(
-        interface=line.interface, channel=line.channel, ignore_config=True, can_filters=_filters(line.ids), **options
-    )
+    filters = _filters(line.ids) if line.interface in _FILTERED else None
+    return can.Bus(interface=line.interface, channel=line.channel, ignore_config=True, can_filters=filters, **options)
+
+
+def _kind_of(message: Any) -> int:
+    """The kind of a frame, for what it adds to the load of its bus."""
+    if message.is_fd:
+        return kind(len(message.data), extended=message.is_extended_id, fd=True, switched=message.bitrate_switch)
+    return len(message.data) + _EXTENDED_KIND if message.is_extended_id else len(message.data)
+
+
+_EXTENDED_KIND = kind(0, extended=True)
+
+
+def _meter(line: Line) -> Meter:
+    options = dict(line.options)
+    rate, data_rate = (_number(options.get(name)) for name in ("bitrate", "data_bitrate"))
+    fd = bool(options.get("fd", line.fd))
+    if line.interface not in _FILTERED:
+        return Meter(rate or line.bitrate, data_rate, fd=fd)
+    return Meter(rate or line.bitrate, data_rate, fd=fd, counted=partial(counted_by, _INTERFACES / line.channel))
+
+
+def _number(option: object) -> float | None:
+    return float(option) if isinstance(option, int | float) and option > 0 else None
+
+
+def counted_by(interface: Path) -> Counted | None:
+    """What a network interface of Linux has carried, by its folder in /sys/class/net; None where it is not there.
+
+    One without a device, such as vcan, counts what is sent on this machine as received too.
+    """
+    directions = ("rx", "tx") if (interface / "device").exists() else ("rx",)
+    try:
+        frames, data = (
+            sum(int((interface / "statistics" / f"{way}_{what}").read_text()) for way in directions)
+            for what in ("packets", "bytes")
+        )
+    except (OSError, ValueError):
+        return None
+    return Counted(frames, data)
 
 
 def _filters(ids: Iterable[int]) -> list[Any] | None:
-    """Let the driver leave out what nobody decodes."""
+    """Lets the kernel leave out what nobody decodes; python-can would ask each filter about each frame."""
     return [
         {
             "can_id": id_ & ~EXTENDED,

@@ -22,6 +22,8 @@ from renkei.can.actuate import frame_for, lonely
 from renkei.can.frame_engine import FrameEngine
 from renkei.can.freshness import Freshness
 from renkei.can.live import Back, Event, Heard, Line, Lost, Reader
+from renkei.can.load import CALM, HIGH, Load
+from renkei.can.meter import BusState
 from renkei.can.plan import Plan, PlanMessage, field_of
 from renkei.can.poll import Asked, Poller, Request
 from renkei.errors import InputError, RenkeiError, UnknownName
@@ -117,8 +119,8 @@ class Order(NamedTuple):
 class LiveCar:
     """A car on its buses. Values come out in batches, `publish`ed every TICK_S, at the time their frame was received.
 
-    `tell` hears, in a line each, that a bus is lost and that it is back, and at the end what became of the questions on
-    diagnostics. `alone`: messages that may be sent unheard.
+    `tell` hears, in a line each, that a bus is lost and that it is back, that it is nearly full and has room again, and
+    at the end what became of the questions on diagnostics. `alone`: messages that may be sent unheard.
     """
 
     def __init__(
@@ -144,6 +146,18 @@ class LiveCar:
         self._freshness = Freshness(plan, is_asked=not listen_only)
         self._pollers = {bus: self._poller(bus) for bus in self._readers}
         self._looked_s = 0.0
+        self._loads: dict[str, Load] = {}
+
+    @property
+    def buses(self) -> tuple[BusState, ...]:
+        """How each bus stands; may be asked from any thread."""
+        return tuple(
+            BusState(
+                bus, reader.line.interface, reader.line.channel, reader.line.bitrate, bus in self._away,
+                reader.meter.is_high, self._loads.get(bus), reader.meter.error_frames,
+            )
+            for bus, reader in self._readers.items()
+        )  # fmt: skip
 
     @property
     def asked(self) -> Mapping[str, Asked]:
@@ -249,6 +263,7 @@ class LiveCar:
                 return self._lost(bus, why, now_s)
             case Back(bus):
                 self._away.discard(bus)
+                self._readers[bus].meter.restart(now_s)
                 self._tell(f"{self._readers[bus].line} is back")
             case Order():
                 self._carry_out(item)
@@ -272,6 +287,7 @@ class LiveCar:
 
     def _lost(self, bus: str, why: str, now_s: float) -> Updates:
         self._away.add(bus)
+        self._loads.pop(bus, None)
         self._tell(f"{self._readers[bus].line} is lost, its values are not available until it is back: {why}")
         self._pollers[bus].give_up(now_s)
         self._forget(m for m in self.plan.messages if m.bus == bus)
@@ -291,10 +307,24 @@ class LiveCar:
         self._looked_s = now_s
         for bus, poller in self._pollers.items():
             if bus not in self._away:
+                self._measured(self._readers[bus], now_s)
                 self._request(bus, poller.next(now_s), now_s)
         gone = self._freshness.gone(now_s)
         self._forget(gone.messages)
         return _stale(gone.signals)
+
+    def _measured(self, reader: Reader, now_s: float) -> None:
+        was_high = reader.meter.is_high
+        load = reader.meter.load(now_s)
+        if load is None:
+            return
+        self._loads[reader.line.bus] = load
+        if reader.meter.is_high and not was_high:
+            self._tell(
+                f"{reader.line} is nearly full: {load}; above {100 * HIGH:.0f} % messages of low priority may be late"
+            )
+        elif was_high and not reader.meter.is_high:
+            self._tell(f"{reader.line} has room again: {load}, under {100 * CALM:.0f} % for some seconds")
 
     def _request(self, bus: str, request: Request | None, now_s: float) -> None:
         if request is None:

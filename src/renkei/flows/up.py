@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from renkei.broker import Broker
+from renkei.can.meter import BusState
 from renkei.catalogue import Catalogue
 from renkei.doors.dashboard.door import Dashboard
 from renkei.doors.http import HttpDoor
@@ -127,7 +128,7 @@ async def up(
         http_port = None
         if options.http_port is not None:
             names = {v.id: _name(v, source) for v, source in zip(vehicles, sources, strict=True)}
-            dashboard = Dashboard(broker, chosen, broker.vehicles, names, ports, guard)
+            dashboard = Dashboard(broker, chosen, broker.vehicles, names, ports, guard, _buses_of(feeds))
             web = HttpDoor([dashboard, Viss(broker, chosen, broker.vehicles, guard)], host, options.http_port, tls)
             http_port = await web.open()
             open_doors.push_async_callback(web.close)
@@ -179,6 +180,11 @@ def _live_car(
         listen_only=source.listen_only,
         alone=lonely_messages(vehicle.map, plan),
     )
+
+
+def _buses_of(feeds: Mapping[str, Feed]) -> Callable[[str], Sequence[BusState]]:
+    live = {id_: feed for id_, feed in feeds.items() if isinstance(feed, LiveCar)}
+    return lambda id_: live[id_].buses if id_ in live else ()
 
 
 def _judge(sources: Sequence[Source], options: UpOptions) -> None:

@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute
 from renkei.broker import Broker
 from renkei.doors.dashboard.events import Events
 from renkei.doors.dashboard.routes import routes
-from renkei.doors.dashboard.view import View
+from renkei.doors.dashboard.view import Buses, View
 from renkei.doors.guard import Guard
 from renkei.errors import UnknownName
 from renkei.vocabulary import Vocabulary
@@ -19,8 +19,8 @@ class Dashboard:
     """Cars in a web page, live, and the same as JSON, to be served by an HttpDoor. It only reads.
 
     The page itself is for everybody; what it shows is for who shows a token, where the guard asks for one.
-    `names` are shown in place of ids, `ports` tells where the KUKSA door of a vehicle is. Raises UnknownName for a
-    vehicle that the broker does not have.
+    `names` are shown in place of ids, `ports` tells where the KUKSA door of a vehicle is, `buses` how those of a live
+    car stand. Raises UnknownName for a vehicle that the broker does not have.
     """
 
     def __init__(
@@ -31,11 +31,12 @@ class Dashboard:
         names: Mapping[str, str],
         ports: Mapping[str, int] | None = None,
         guard: Guard | None = None,
+        buses: Buses = lambda vehicle: (),
     ) -> None:
         for vehicle in vehicles:
             if vehicle not in broker.vehicles:
                 raise UnknownName("vehicle", vehicle, broker.vehicles)
-        self._view = View(broker, vocabulary, vehicles, names, ports or {})
+        self._view = View(broker, vocabulary, vehicles, names, ports or {}, buses)
         self._guard = guard or Guard()
         self._events = Events(self._view, self._guard)
 

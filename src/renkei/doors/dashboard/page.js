@@ -83,10 +83,12 @@ function newCar(id) {
   car.card = make("article", "car");
   car.title = make("h2", "", id);
   car.where = make("p", "where");
+  car.buses = make("p", "buses");
+  car.buses.hidden = true;
   car.tileList = make("dl", "tiles");
   car.sparkList = make("div", "sparks");
   car.none = make("p", "empty", "No headline signal yet.");
-  car.card.append(car.title, car.where, car.none, car.tileList, car.sparkList);
+  car.card.append(car.title, car.where, car.buses, car.none, car.tileList, car.sparkList);
   car.body = make("tbody");
   car.nameRow = car.body.appendChild(make("tr", "name"));
   const head = car.nameRow.appendChild(make("th"));
@@ -100,7 +102,8 @@ function newCar(id) {
   return car;
 }
 
-function describe(car, name, port) {
+function describe(car, name, port, live) {
+  car.live = live;
   put(car.title, name);
   car.rowTitle.data = name;
   put(car.where, [car.id, port ? `KUKSA on port ${port}` : ""].filter(Boolean).join(" · "));
@@ -135,11 +138,15 @@ async function get(address) {
   }
 }
 
+function address(car, what) {
+  return `api/vehicles/${car.id.split("/").map(encodeURIComponent).join("/")}/${what}`;
+}
+
 // What the signals of a car mean, and how old they are.
 async function ask(car) {
   if (car.asking) return;
   car.asking = true;
-  const answer = await get("api/vehicles/" + car.id.split("/").map(encodeURIComponent).join("/") + "/signals");
+  const answer = await get(address(car, "signals"));
   if (answer) learn(car, answer);
   // What arrived meanwhile may be new again.
   setTimeout(() => { car.asking = false; askIfNew(car); }, 500);
@@ -336,6 +343,31 @@ $("filter").addEventListener("input", () => {
 });
 $("defaults").addEventListener("change", filter);
 
+// --- buses of live cars
+
+function busText({bus, is_lost, is_high, frames_per_s, load_least, load_most, error_frames}) {
+  const said = [];
+  if (is_lost) said.push("lost");
+  else if (frames_per_s === null) said.push("not measured yet");
+  else {
+    if (load_least !== null) said.push(`load ${Math.round(100 * load_least)} to ${Math.round(100 * load_most)} %`);
+    said.push(`${Math.round(frames_per_s)} frames/s`);
+  }
+  if (is_high && !is_lost) said.push("nearly full");
+  if (error_frames) said.push(`${error_frames} error frames`);
+  return `${bus}: ${said.join(", ")}`;
+}
+
+async function showBuses() {
+  for (const car of cars.values()) {
+    if (!car.live) continue;
+    const answer = await get(address(car, "buses"));
+    if (!answer) continue;
+    car.buses.replaceChildren(...answer.buses.map(bus => make("span", bus.is_high || bus.is_lost ? "alarm" : "", busText(bus))));
+    car.buses.hidden = !answer.buses.length;
+  }
+}
+
 // --- events
 
 async function meet(picture) {
@@ -352,10 +384,11 @@ async function meet(picture) {
     take(car, values, null);
     ask(car);
   }
-  for (const {id, name, kuksa_port} of await get("api/vehicles") || []) {
-    if (cars.has(id)) describe(cars.get(id), name, kuksa_port);
+  for (const {id, name, kuksa_port, is_live} of await get("api/vehicles") || []) {
+    if (cars.has(id)) describe(cars.get(id), name, kuksa_port, is_live);
   }
   filter();
+  showBuses();
 }
 
 function connect() {
@@ -405,4 +438,5 @@ $("who").addEventListener("submit", async event => {
 });
 
 setInterval(() => cars.forEach(show), 1000);
+setInterval(showBuses, 2000);
 connect();

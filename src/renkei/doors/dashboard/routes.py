@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from typing import Any
 
@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from renkei.authority.tokens import LONGEST
+from renkei.authority.tokens import LONGEST, Grant
 from renkei.doors.dashboard.events import Events
 from renkei.doors.dashboard.view import View
 from renkei.doors.guard import GUARDED, Guard
@@ -33,13 +33,16 @@ def routes(view: View, events: Events, guard: Guard) -> list[BaseRoute]:
         except GUARDED as e:
             return refused_by_guard(e)
 
-    async def list_signals(request: Request) -> Response:
-        try:
-            return JSONResponse(view.signals(request.path_params["vehicle"], guest_of(guard, request).grant))
-        except GUARDED as e:
-            return refused_by_guard(e)
-        except UnknownName as unknown:
-            return refusal(404, str(unknown))
+    def of_a_vehicle(look: Callable[[str, Grant], dict[str, Any]]) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            try:
+                return JSONResponse(look(request.path_params["vehicle"], guest_of(guard, request).grant))
+            except GUARDED as e:
+                return refused_by_guard(e)
+            except UnknownName as unknown:
+                return refusal(404, str(unknown))
+
+        return answer
 
     async def keep_token(request: Request) -> Response:
         token = (await _text(request)).strip()
@@ -56,7 +59,8 @@ def routes(view: View, events: Events, guard: Guard) -> list[BaseRoute]:
         _get("/", show_page),
         Route("/token", keep_token, methods=["POST"]),
         _get("/api/vehicles", list_vehicles),
-        _get("/api/vehicles/{vehicle:path}/signals", list_signals),
+        _get("/api/vehicles/{vehicle:path}/signals", of_a_vehicle(view.signals)),
+        _get("/api/vehicles/{vehicle:path}/buses", of_a_vehicle(view.buses)),
         _get("/events", events),
     ]
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from renkei.authority.tokens import EVERYONE, Grant
 from renkei.broker import Broker, Changes, Datapoint
+from renkei.can.meter import BusState
 from renkei.errors import UnknownName
 from renkei.vocabulary import Signal, Value, Vocabulary
 
+Buses = Callable[[str], Sequence[BusState]]
+"""The buses that a vehicle is connected to, none where it is no live car."""
 Values = dict[str, Value | dict[str, str] | None]
 """Value by path; None: not available; an object with its quality where a value is missing for another reason."""
 
@@ -31,10 +34,11 @@ class View:
         vehicles: Sequence[str],
         names: Mapping[str, str],
         ports: Mapping[str, int],
+        buses: Buses = lambda vehicle: (),
     ) -> None:
         self.broker, self.vocabulary = broker, vocabulary
         self.ids = tuple(vehicles)
-        self._names, self._ports = names, ports
+        self._names, self._ports, self._buses = names, ports, buses
         self._silent = {v: [broker.latest(v, s.index) for s in vocabulary.signals] for v in self.ids}
 
     def reached(self, grant: Grant) -> list[str]:
@@ -46,11 +50,17 @@ class View:
         return [s.index for s in self.vocabulary.signals if grant.may("read", s.path)]
 
     def vehicles(self, grant: Grant = EVERYONE) -> list[dict[str, Any]]:
-        """Id and name of each vehicle, and the port of its KUKSA door where it has one."""
+        """Id and name of each vehicle, whether it is a live car, and the port of its KUKSA door where it has one."""
         return [
-            {"id": v, "name": self._names.get(v, v)} | ({"kuksa_port": self._ports[v]} if v in self._ports else {})
+            {"id": v, "name": self._names.get(v, v), "is_live": bool(self._buses(v))}
+            | ({"kuksa_port": self._ports[v]} if v in self._ports else {})
             for v in self.reached(grant)
         ]
+
+    def buses(self, vehicle: str, grant: Grant = EVERYONE) -> dict[str, Any]:
+        """How the buses of a live car stand and what they carry; `bitrate` in bit/s, loads as shares of it."""
+        self._must_reach(vehicle, grant)
+        return {"vehicle": vehicle, "buses": [_bus(state) for state in self._buses(vehicle)]}
 
     def values(self, vehicle: str, grant: Grant = EVERYONE) -> Values:
         """All that the vehicle told so far."""
@@ -66,13 +76,25 @@ class View:
         return {"vehicle": vehicle, "t_ns": time.time_ns(), "signals": rows}
 
     def _told(self, vehicle: str, grant: Grant) -> Iterator[tuple[Signal, Datapoint]]:
-        reached = self.reached(grant)
-        if vehicle not in reached:
-            raise UnknownName("vehicle", vehicle[:100], reached)
+        self._must_reach(vehicle, grant)
         for signal, silent in zip(self.vocabulary.signals, self._silent[vehicle], strict=True):
             point = self.broker.latest(vehicle, signal.index)
             if (point.value is not None or point is not silent) and grant.may("read", signal.path):
                 yield signal, point
+
+    def _must_reach(self, vehicle: str, grant: Grant) -> None:
+        reached = self.reached(grant)
+        if vehicle not in reached:
+            raise UnknownName("vehicle", vehicle[:100], reached)
+
+
+def _bus(state: BusState) -> dict[str, Any]:
+    told: dict[str, Any] = state._asdict()
+    load = told.pop("load")
+    carried = {"frames_per_s": None, "load_least": None, "load_most": None}
+    if load is not None:
+        carried = {"frames_per_s": load.frames_per_s, "load_least": load.least, "load_most": load.most}
+    return told | {name: number and round(number, 4) for name, number in carried.items()}
 
 
 def _value(point: Datapoint) -> Value | dict[str, str] | None:
