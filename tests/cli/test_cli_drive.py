@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pyarrow.parquet as parquet
 import pytest
@@ -85,14 +86,21 @@ WRONG = {
     "an unknown car": (None, "unknown vehicle 'nissan/leaf-ze1-41'"),
     "an unknown part": (("--cycle", "udds", "--battery", "nissan/leaf-63-pack"), "unknown part"),
     "an empty battery": (("--cycle", "udds", "--soc", "0"), "expected more than 0"),
-    "a charge of percent": (("--cycle", "udds", "--soc", "80"), "expected a number from 0 to 1, got 80"),
+    "a charge of percent": (("--cycle", "udds", "--soc", "80"), "got 80; did you mean 0.8?"),
+    "a charge that is no number": (("--cycle", "udds", "--soc", "nan"), "--soc: expected a number from 0 to 1"),
+    "a fact given twice": (("--cycle", "udds", "--set", "ratio=8", "--set", "ratio=9"), "--set ratio: given twice"),
+    "years to come back": (("--cycle", "udds", "--years", "-3"), "--years: expected a number from 0 to 40, got -3"),
+    "no road at all": (("--cycle", "udds", "--km-per-year", "nan"), "--km-per-year: expected a number from 0"),
+    "a load that no pack bears": (
+        ("--cycle", "udds", "--set", "auxiliary_power=9e9"), "--soc: expected enough charge for the first metre"
+    ),
     "no equals sign": (("--cycle", "udds", "--set", "test_mass"), "expected KEY=VALUE"),
     "zero mass": (("--cycle", "udds", "--set", "test_mass=0"), "expected a number above 0"),
     "a table of another kind": (("--cycle", "udds", "--out", "trace.xlsx"), "ends in .parquet or .csv"),
     "a picture of another kind": (("--cycle", "udds", "--plot", "trace.gif"), "ends in .svg, .png, .pdf"),
     "a folder that is not there": (("--cycle", "udds", "--out", "nowhere/trace.csv"), "there is no folder nowhere"),
-    "heat of an oven": (("--cycle", "udds", "--ambient-c", "200"), "expected a temperature from -60 to 80"),
-}
+    "heat of an oven": (("--cycle", "udds", "--ambient-c", "200"), "--ambient-c: expected a temperature from -60"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -105,6 +113,44 @@ def test_wrong_input_is_one_line_and_exit_2(name, tmp_path):
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
     assert list(tmp_path.iterdir()) == []
+
+
+WRONG_CHARGE = {
+    "negative power": (("--power-kw", "-3"), "--power-kw: expected a number above 0, got -3"),
+    "power that is no number": (("--power-kw", "nan"), "--power-kw: expected a number above 0, got nan"),
+    "less than it draws": (("--power-kw", "0.1", "--dc"), "--power-kw: expected more than the 220 W"),
+    "a charge of percent": (("--power-kw", "7", "--soc", "70"), "--soc: expected a number from 0 to 1, got 70"),
+    "an end of percent": (("--power-kw", "7", "--to", "80"), "--to: expected a number from 0 to 1, got 80"),
+    "an end before the start": (("--power-kw", "7", "--soc", "0.9", "--to", "0.5"), "expected less than 0.5, got 0.9"),
+    "full": (("--power-kw", "7", "--soc", "1"), "--soc: expected less than 1, got 1"),
+    "heat of an oven": (("--power-kw", "7", "--ambient-c", "900"), "--ambient-c: expected a temperature"),
+    "frozen": (("--power-kw", "7", "--ambient-c", "-55"), "--ambient-c: expected a pack that takes charge"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG_CHARGE)
+def test_wrong_input_of_charge_names_the_option(name):
+    arguments, told = WRONG_CHARGE[name]
+    done = renkei("charge", LEAF, *arguments)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+def test_charge_tells_hours_and_only_what_charging_rests_on():
+    slow, fast = (renkei("charge", LEAF, "--power-kw", *power).stdout for power in (("3",), ("50", "--dc")))
+    assert re.search(r"10% to 100% in \d+ h \d\d min", slow)
+    assert re.search(r"10% to 80% in \d+\.\d minutes", fast)
+    for told in (slow, fast):
+        assert "charging_auxiliary_power" in told
+        assert not any(word in told for word in ("braking", "loss_of_power", "rotating_share", "discharge_"))
+    assert ("charger_efficiency" in slow, "charger_efficiency" in fast) == (True, False)
+
+
+def test_an_aged_battery_is_told():
+    done = renkei("drive", LEAF, "--cycle", "udds", "--years", "8")
+    assert re.search(r"after 8 years: \d\d% of the capacity, 1\d\d% of the resistance", done.stdout)
 
 
 def test_a_car_of_which_too_little_is_known_is_exit_3():

@@ -10,7 +10,7 @@ import pytest
 
 import renkei
 from renkei.catalogue import Catalogue
-from renkei.errors import CannotTell, InputError, RenkeiError, SimulationError, UnknownName
+from renkei.errors import CannotTell, InputError, RenkeiError, UnknownName
 from renkei.flows.drive import cycles, drive_vehicle, read_cycle
 from renkei.flows.label import labels
 from renkei.flows.virtual_car import virtual_car
@@ -235,11 +235,21 @@ BAD_FILES = {
     "no header": ("0,0\n1,1\n", "header: expected time_s and speed_m_s"),
     "a word": ("time_s,speed_m_s\n0,0\n1,fast\n", "line 3: expected two numbers, got '1,fast'"),
     "a short row": ("time_s,speed_m_s\n0,0\n1\n", "line 3: expected two numbers"),
-    "a gap": ("time_s,speed_m_s\n0,0\n1,1\n100,1\n", "got a gap of 99 s before row 3"),
+    "a gap": (
+        "time_s,speed_m_s\n0,0\n1,1\n100,1\n",
+        "line 4: time_s: expected steps of at most 10 s, got a gap of 99 s",
+    ),
     "empty": ("", "header: expected"),
     "header alone": ("time_s,speed_m_s\n", "expected two rows or more, got 0"),
-    "time that stands": ("time_s,speed_m_s\n0,0\n1,1\n1,2\n", "expected times that rise"),
-    "no number": ("time_s,speed_m_s\n0,0\n1,nan\n", "expected finite numbers"),
+    "one row": ("time_s,speed_m_s\n0,0\n", "expected two rows or more, got 1"),
+    "time that stands": ("time_s,speed_m_s\n0,0\n1,1\n1,2\n", "line 4: time_s: expected a time after 1 s, got 1 s"),
+    "time that turns": ("time_s,speed_m_s\n0,0\n2,1\n1,2\n", "line 4: time_s: expected a time after 2 s, got 1 s"),
+    "time before the start": ("t,mph\n-5,0\n1,1\n", "line 2: t: expected 0 or more, got -5"),
+    "no number": ("time_s,speed_m_s\n0,0\n1,nan\n", "line 3: speed_m_s: expected a finite number, got nan"),
+    "backwards": ("time_s,speed_km_h\n\n0,0\n1,-7\n", "line 4: speed_km_h: expected 0 or more, got -7"),
+    "faster than any car": ("time_s,speed_km_h\n0,0\n1,999\n", "line 3: speed_km_h: expected at most 150 m/s"),
+    "over at once": ("time_s,speed_m_s\n0,0\n0.3,1\n", "expected 1 s or more in all, got 0.3 s"),
+    "standstill": ("time_s,speed_m_s\n0,0\n1,0\n", "got standstill throughout"),
 }
 
 
@@ -296,10 +306,120 @@ WRONG = {
     "a car of combustion": (lambda: virtual_car(CATALOGUE, "honda/civic-8g"), CannotTell, "no battery-pack is known"),
     "a negative path": (
         lambda: virtual_car(CATALOGUE, CARS[3], changes={"road.test_mass_kg": "-5"}),
-        SimulationError,
-        "expected a number above 0, got -5",
+        InputError,
+        "--set road.test_mass_kg=-5: expected a number above 0, got -5",
     ),
 }
+
+
+def test_a_file_that_is_no_text_and_one_that_is_not_there_are_told(tmp_path):
+    (tmp_path / "bytes.csv").write_bytes(b"\x87\x00")
+    for name, told in {
+        "bytes.csv": "expected text in UTF-8",
+        "none.csv": "there is no such file",
+        ".": "a folder",
+    }.items():
+        with pytest.raises(InputError, match=told):
+            read_cycle(str(tmp_path / name))
+
+
+WRONG_CHANGES = {  # what the user wrote is named, not a quantity inside of the simulation
+    "misspelt fact of a part": ("batery.cell_voltage_min=3", "did you mean 'battery.cell_voltage_min'?"),
+    "unknown unit": (
+        "test_mass=1600foo",
+        "--set test_mass: expected a number of kg, got '1600foo': unknown unit 'foo'",
+    ),
+    "not a number": ("test_mass=nan", "--set test_mass: expected a number, got 'nan'"),
+    "half a cell": ("battery.cells_series=96.5", "--set battery.cells_series: expected a whole number"),
+    "no cells": ("battery.cells_series=0", "--set battery.cells_series: expected a number above 0"),
+    "an empty pack": ("battery.energy_gross=0", "--set battery.energy_gross: expected a number above 0"),
+    "a percentage": ("charger_efficiency=90", "expected a number from 0 to 1, got '90'; did you mean 0.9?"),
+    "a charger that gives nothing": ("charger_efficiency=0", "--set charger_efficiency: expected a number above 0"),
+    "more usable than there is": (
+        "battery.energy_usable=400",
+        "expected at most the gross energy, 39.46 kWh, got 400 kWh",
+    ),
+    "an empty cell above a full one": (
+        "battery.cell_voltage_min=5",
+        "expected less than cell_voltage_max, 4.224 V, got 5 V",
+    ),
+    "a window without width": ("e-axle.dc_voltage_min=900", "expected less than dc_voltage_rating, 600 V, got 900 V"),
+    "a charger that feeds itself": ("ac_charge_power_max=0.1", "expected more than charging_auxiliary_power, 0.22 kW"),
+    "a share above one": ("braking_share_front=4", "--set braking_share_front: expected a number from 0 to 1, got '4'"),
+    "brakes that fade upwards": ("braking_fade_from=1", "expected more than braking_fade_to, 5.4 km/h, got 1 km/h"),
+    "no usable charge": ("usable_share=0", "--set usable_share: expected a number above 0"),
+    "another machine": ("e-axle.machine=inducton", "wound-rotor, got 'inducton'; did you mean 'induction'?"),
+    "a road that pushes": ("road_load_a=-9999", "--set road_load_a: expected a resistance of 0 or more up to 180 km/h"),
+    "half a body": ("drag_area=0.6", "expected both, or neither, of --set drag_area and --set rolling_resistance"),
+    "a number of the simulation": ("braking.share=2", "--set braking.share=2: expected a number from 0 to 1, got 2"),
+    "a negative assumption": ("loss_of_power=-1", "--set loss_of_power: expected a number from 0, got '-1'"),
+    "what nothing looks at": ("epa_factor=0.7", "--set epa_factor: changes nothing here"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_CHANGES)
+def test_a_wrong_change_is_told_by_the_name_that_the_user_gave(name):
+    change, told = WRONG_CHANGES[name]
+    key, _, value = change.partition("=")
+    with pytest.raises(InputError) as refused:
+        virtual_car(CATALOGUE, SHIPPED["leaf"], changes={key: value})
+    assert told in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+WRONG_TABLES = {
+    "voltage that falls": (
+        'open_circuit_voltage = { value = { soc = [0, 50, 100], voltage = [400, 370, 410] }, source = ["own"] }',
+        "acme/whole: open_circuit_voltage.voltage: expected numbers that rise with the charge, got 400, then 370",
+    ),
+    "charge that turns": (
+        'open_circuit_voltage = { value = { soc = [0, 70, 50], voltage = [3, 4, 5] }, source = ["own"] }',
+        "facts.open_circuit_voltage.value.soc: expected numbers that rise",
+    ),
+    "charge that ends early": (
+        'open_circuit_voltage = { value = { soc = [10, 90], voltage = [300, 370] }, source = ["own"] }',
+        "open_circuit_voltage.soc: expected 0 to 100 percent, got 10 to 90",
+    ),
+    "a negative resistance": (
+        "resistance_map = { value = { temperature = [0, 0, 25, 25], soc = [0, 100, 0, 100], "
+        'resistance = [0.1, -0.1, 0.1, 0.1] }, source = ["own"] }',
+        "acme/whole: resistance_map.resistance: expected numbers of 0 or more, got -0.1",
+    ),
+    "a map with a hole": (
+        "resistance_map = { value = { temperature = [0, 0, 25, 25], soc = [0, 100, 0, 90], "
+        'resistance = [0.1, 0.1, 0.1, 0.1] }, source = ["own"] }',
+        "acme/whole: resistance_map: expected one row for each of 2 temperatures and 3 charges, got 4",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_TABLES)
+def test_a_table_that_is_not_monotonic_where_it_must_be_is_told_by_part_and_fact(name, tmp_path):
+    fact, told = WRONG_TABLES[name]
+    folder = tmp_path / "makers" / "acme"
+    (folder / "parts").mkdir(parents=True)
+    (folder / "maker.toml").write_text(OWN["maker.toml"])
+    whole = "\n".join(line for line in OWN["parts/whole.toml"].splitlines() if "open_circuit" not in line)
+    (folder / "parts" / "whole.toml").write_text(f"{whole}\n{fact}\n")
+    with pytest.raises(InputError) as refused:
+        virtual_car(Catalogue([tmp_path]), SHIPPED["leaf"], battery="acme/whole")
+    assert told in str(refused.value)
+
+
+def test_what_the_user_gives_goes_before_what_says_the_same_otherwise():
+    far = {
+        name: drive_vehicle(virtual_car(CATALOGUE, SHIPPED["leaf"], changes=changes), read_cycle("udds"), Conditions())
+        .drive.measures["range_km"]
+        for name, changes in {
+            "as it is": {}, "60 kWh": {"battery.energy_gross": "59.19"}, "half usable": {"usable_share": "0.5"},
+            "20 kWh": {"battery.energy_usable": "19.73"},
+        }.items()
+    }  # fmt: skip
+    assert far["60 kWh"] == pytest.approx(1.5 * far["as it is"], rel=0.02)
+    assert far["half usable"] == pytest.approx(far["20 kWh"], rel=0.02)
+    assert 0.45 < far["20 kWh"] / far["as it is"] < 0.56
+    slick = {"drag_area": "0.5", "rolling_resistance": "0.008"}
+    assert virtual_car(CATALOGUE, SHIPPED["leaf"], changes=slick).car.road.b_n_per_m_s == 0
 
 
 @pytest.mark.parametrize("name", WRONG)

@@ -61,7 +61,7 @@ def test_the_car_asks_for_less_than_the_charger_gives():
 @pytest.mark.parametrize(
     ("power_w", "soc", "told"),
     [(0, 0.5, "power_w: expected a number above 0"), (6600, 1.0, "soc: expected less than 1, got 1"),
-     (150, 0.5, "power_w: expected more than 200, got 150")],
+     (150, 0.5, "power_w: expected more than the 200 W that the car draws meanwhile, got 150 W")],
 )  # fmt: skip
 def test_refused_in_one_line(power_w, soc, told):
     with pytest.raises(SimulationError) as refused:

@@ -243,12 +243,18 @@ def _cycle(time, speed):
 
 REFUSED = {
     "zero mass": (lambda: Road(0, 1, 1, 1), "road: test_mass_kg: expected a number above 0, got 0"),
-    "time that stands": (lambda: _cycle([0, 1, 1], [0, 1, 2]), "time_s: expected times that rise, got 1 s in row 3"),
-    "time that goes back": (lambda: _cycle([0, 2, 1], [0, 1, 2]), "time_s: expected times that rise, got 1 s in row 3"),
+    "time that stands": (lambda: _cycle([0, 1, 1], [0, 1, 2]), "time_s: expected a time after 1 s, got 1 s in row 3"),
+    "time that goes back": (
+        lambda: _cycle([0, 2, 1], [0, 1, 2]),
+        "time_s: expected a time after 2 s, got 1 s in row 3",
+    ),
     "negative time": (lambda: _cycle([-1, 0, 1], [0, 1, 2]), "time_s: expected 0 or more, got -1 in row 1"),
-    "a gap": (lambda: _cycle([0, 1, 60], [0, 1, 2]), "expected steps of at most 10 s, got a gap of 59 s before row 3"),
+    "a gap": (lambda: _cycle([0, 1, 60], [0, 1, 2]), "expected steps of at most 10 s, got a gap of 59 s in row 3"),
     "negative speed": (lambda: _cycle([0, 1, 2], [0, -1, 2]), "speed_m_s: expected 0 or more, got -1 in row 2"),
-    "no number": (lambda: _cycle([0, 1, 2], [0, float("nan"), 2]), "speed_m_s: expected finite numbers"),
+    "no number": (
+        lambda: _cycle([0, 1, 2], [0, float("nan"), 2]),
+        "speed_m_s: expected a finite number, got nan in row 2",
+    ),
     "standstill": (lambda: _cycle([0, 1], [0, 0]), "expected a speed above 0 somewhere, got standstill throughout"),
     "one row": (lambda: _cycle([0], [0]), "time_s: expected two rows or more, got 1"),
     "a voltage that falls": (
@@ -268,6 +274,9 @@ REFUSED = {
         lambda: drive(car(), hills_of_speed(), Conditions(soc=1.2)),
         "soc: expected a number from 0 to 1, got 1.2",
     ),
+    "no more than a moment": (lambda: _cycle([0, 0.4], [0, 1]), "time_s: expected 1 s or more in all, got 0.4 s"),
+    "a road that pushes": (lambda: Road(1500, 50, -5, 0.1), "expected a resistance of 0 or more up to 180 km/h"),
+    "half a cell": (lambda: pack(series=95.5), "pack: series: expected a whole number, got 95.5"),
     "negative resistance": (lambda: Surface.flat(-1.0), "values: expected numbers of 0 or more, got -1"),
     "a limit between numbers and none": (
         lambda: Surface((0.0, 1.0), (25.0,), ((1.0, float("inf")),)),

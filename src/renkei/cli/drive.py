@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +12,7 @@ import typer
 
 from renkei.cli import say
 from renkei.cli.catalogue import lists
-from renkei.errors import InputError
+from renkei.errors import InputError, SimulationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,16 +73,20 @@ def drive(
     from renkei.flows.drive import drive_vehicle, read_cycle
     from renkei.flows.label import aged
     from renkei.flows.trace import writable
-    from renkei.sim.columns import Conditions
+    from renkei.sim.columns import Conditions, possible
 
     writable(out, plot)
+    _from_zero("--years", years, _LONGEST_YEARS)
+    _from_zero("--km-per-year", km_per_year, _FARTHEST_KM)
     asked = read_cycle(cycle)
-    built = _built(vehicle, battery, e_axle, set_, data)
     conditions = Conditions(soc=soc, air_c=ambient_c)
-    if years:
-        left = aged(built, asked, conditions, years, km_per_year)
-        conditions = conditions._replace(health=left.health, resistance_growth=left.resistance_growth)
-    driven = drive_vehicle(built, asked, conditions, until_empty=until_empty, trace=bool(out or plot))
+    with _in_words_of_options():
+        possible(conditions)
+        built = _built(vehicle, battery, e_axle, set_, data)
+        if years:
+            left = aged(built, asked, conditions, years, km_per_year)
+            conditions = conditions._replace(health=left.health, resistance_growth=left.resistance_growth)
+        driven = drive_vehicle(built, asked, conditions, until_empty=until_empty, trace=bool(out or plot))
     if out or plot:
         from renkei.flows import trace
 
@@ -93,6 +100,10 @@ def drive(
         say.as_json(driven.as_json() | aged_by | files)
     else:
         _tell(driven)
+        if years:
+            print(f"  after {years:g} years: {conditions.health:.0%} of the capacity", end="")
+            print(f", {conditions.resistance_growth:.0%} of the resistance of the new battery")
+        _tell_assumed(driven.built.assumed)
 
 
 @lists.command()
@@ -124,7 +135,7 @@ def label(
     from renkei.catalogue import Catalogue
     from renkei.flows.label import as_json, labels
 
-    found = labels(Catalogue(data or []), _built(vehicle, battery, e_axle, set_, data))
+    found = labels(Catalogue(data or []), _built(vehicle, battery, e_axle, set_, data, also=("epa_factor",)))
     if json:
         return say.as_json(as_json(found))
     rows = []
@@ -152,45 +163,93 @@ def charge(
 
     Example: renkei charge nissan/leaf-ze1-40 --power-kw 50 --dc
     """
-    from renkei.flows.label import charge_vehicle
-    from renkei.sim.columns import Conditions
+    from renkei.flows.label import charge_vehicle, charging_assumptions
+    from renkei.sim.columns import Conditions, possible
 
-    built = _built(vehicle, battery, None, set_, data)
+    if not 0 < power_kw < math.inf:
+        raise InputError(f"--power-kw: expected a number above 0, got {power_kw:g}")
     target = to if to is not None else 1.0 if ac else 0.8
-    done = charge_vehicle(built, power_kw * 1000, Conditions(soc=soc, air_c=ambient_c), direct=not ac, to_soc=target)
+    conditions = Conditions(soc=soc, air_c=ambient_c)
+    with _in_words_of_options():
+        possible(conditions)
+        built = _built(vehicle, battery, None, set_, data, also=() if ac else ("dc_charge_power_max",))
+        done = charge_vehicle(built, power_kw * 1000, conditions, direct=not ac, to_soc=target)
+    assumed = charging_assumptions(built, direct=not ac)
     if json:
         taper = {
             name: [round(float(v), 3) for v in column[::6]] for name, column in done.curve.items() if name != "limit"
         }
         figures = {k: v for k, v in done._asdict().items() if k not in ("curve", "limits")}
         limits = [{"limit": name, "time_s": s} for name, s in done.limits.items()]
-        assumed = [a._asdict() for a in built.assumed]
+        assumptions = [a._asdict() for a in assumed]
         return say.as_json(
-            {"vehicle": built.vehicle.id, **figures, "limits": limits, "taper": taper, "assumptions": assumed}
+            {"vehicle": built.vehicle.id, **figures, "limits": limits, "taper": taper, "assumptions": assumptions}
         )
-    print(f"{built.vehicle.id}: {done.start_soc:.0%} to {done.end_soc:.0%} in {done.time_s / 60:,.0f} minutes")
+    print(f"{built.vehicle.id}: {done.start_soc:.0%} to {done.end_soc:.0%} in {_duration(done.time_s)}")
     print(f"  {done.wall_wh / 1000:.2f} kWh from the wall, {done.dc_wh / 1000:.2f} kWh into the pack", end="")
     print(
         f", {done.stored_wh / 1000:.2f} kWh stored; up to {done.highest_power_w / 1000:.1f} kW, {done.highest_c:.1f} °C"
     )
     for name, seconds in done.limits.items():
-        print(f"  held back by {name}: {seconds / 60:,.0f} minutes")
-    _tell_assumed(built.assumed)
+        print(f"  held back by {name}: {_duration(seconds)}")
+    _tell_assumed(assumed)
+
+
+_LONGEST_YEARS, _FARTHEST_KM = 40, 500_000
+_OPTION = {
+    ("conditions", "soc"): "--soc",
+    ("conditions", "air_c"): "--ambient-c",
+    ("charge", "power_w"): "--power-kw",
+    ("charge", "to_soc"): "--to",
+}
+
+
+@contextmanager
+def _in_words_of_options() -> Iterator[None]:
+    """What the simulation refuses of the conditions is told by the option that gave it."""
+    from renkei.flows.assumed import percent
+
+    try:
+        yield
+    except SimulationError as e:
+        option = _OPTION.get((e.what, e.key))
+        if option is None:
+            raise
+        expected, got = e.expected, str(e.got)
+        if option in ("--soc", "--to") and expected.endswith("from 0 to 1"):
+            got += percent(float(got))
+        raise InputError(f"{option}: expected {expected}, got {got}") from None
+
+
+def _from_zero(option: str, value: float, most: int) -> None:
+    if not 0 <= value <= most:  # which NaN is not either
+        raise InputError(f"{option}: expected a number from 0 to {most:,}, got {value:g}")
+
+
+def _duration(seconds: float) -> str:
+    """`45 s`, `22.8 minutes`, `12 h 11 min`."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{seconds / 60:.1f} minutes" if minutes < 60 else f"{minutes // 60:,} h {minutes % 60:02} min"
 
 
 def _built(
-    vehicle: str, battery: str | None, e_axle: str | None, changes: list[str] | None, data: list[Path] | None
-) -> VirtualCar:
+    vehicle: str, battery: str | None, e_axle: str | None, changes: list[str] | None, data: list[Path] | None,
+    also: Sequence[str] = (),
+) -> VirtualCar:  # fmt: skip
     from renkei.catalogue import Catalogue
     from renkei.flows.virtual_car import virtual_car
 
-    given = {}
+    given: dict[str, str] = {}
     for text in changes or []:
         key, found, value = text.partition("=")
         if not (found and key and value):
             raise InputError(f"--set {text}: expected KEY=VALUE, for example test_mass=1700")
+        if key in given:
+            raise InputError(f"--set {key}: given twice, as {given[key]} and as {value}")
         given[key] = value
-    return virtual_car(Catalogue(data or []), vehicle, battery=battery, e_axle=e_axle, changes=given)
+    return virtual_car(Catalogue(data or []), vehicle, battery=battery, e_axle=e_axle, changes=given, also=also)
 
 
 def _tell(driven: Driven) -> None:
@@ -198,9 +257,7 @@ def _tell(driven: Driven) -> None:
 
     m, one = driven.drive.measures, driven.drive
     range_km = f", range {m['range_km']:,.0f} km" if m["range_km"] == m["range_km"] else ""
-    print(
-        f"{driven.built.vehicle.id}, {driven.cycle.name}: {m['distance_km']:,.2f} km in {m['time_s'] / 60:,.1f} minutes"
-    )
+    print(f"{driven.built.vehicle.id}, {driven.cycle.name}: {m['distance_km']:,.2f} km in {_duration(m['time_s'])}")
     print(f"  {m['wall_wh_per_km']:.1f} Wh/km from the wall, {m['dc_wh_per_km']:.1f} Wh/km from the battery{range_km}")
     print(f"  regenerated {m['regenerated_wh']:,.0f} Wh of {m['discharged_wh']:,.0f} Wh; lost in Wh: ", end="")
     print(", ".join(f"{part.replace('_', ' ')} {wh:,.0f}" for part, wh in losses(one).items()))
@@ -217,7 +274,6 @@ def _tell(driven: Driven) -> None:
     for bad in driven.built.violated:
         got = "unknown" if not bad.known else bad.got
         print(f"  does not fit: {bad.fact}: expected {bad.limit}, got {got} ({bad.of}: {bad.follows})")
-    _tell_assumed(driven.built.assumed)
 
 
 def _tell_assumed(assumed: Sequence[Assumed]) -> None:

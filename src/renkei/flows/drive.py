@@ -15,7 +15,7 @@ import numpy as np
 from renkei.errors import InputError, UnknownName
 from renkei.flows.virtual_car import VirtualCar, path_of
 from renkei.sim.columns import Conditions
-from renkei.sim.cycle import Cycle
+from renkei.sim.cycle import Cycle, wrong
 from renkei.sim.drive import Columns, Drive, drive, sweep
 
 MPGE_WH_PER_MI = 33705.0
@@ -61,16 +61,24 @@ def read_cycle(name: str) -> Cycle:
             table = np.loadtxt(carried, delimiter=",", skiprows=1)
         return Cycle(name, table[:, 0], table[:, 1])
     file = Path(name)
-    if not file.is_file():
-        raise UnknownName("cycle", name, cycles(), "(or name a CSV file with time_s and speed_m_s)")
-    return _read_file(file)
+    if file.is_file():
+        return _read_file(file)
+    if name and (file.suffix or file.is_dir()):
+        raise InputError(f"{name}: expected a CSV file with time_s and speed_m_s, got {_there_is(file)}")
+    raise UnknownName("cycle", name, cycles(), "(or name a CSV file with time_s and speed_m_s)")
+
+
+def _there_is(file: Path) -> str:
+    return "a folder" if file.is_dir() else "none: there is no such file"
 
 
 def _read_file(file: Path) -> Cycle:
     try:
         text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as e:
-        raise InputError(f"{file}: cannot be read as text: {e}") from e
+    except UnicodeDecodeError as e:
+        raise InputError(f"{file}: expected text in UTF-8, got bytes that are none") from e
+    except OSError as e:
+        raise InputError(f"{file}: cannot be read: {e.strerror or e}") from e
     rows = list(csv.reader(text.splitlines()))
     header = [name.strip() for name in rows[0]] if rows else []
     time = next((i for i, name in enumerate(header) if name in _TIME), None)
@@ -78,7 +86,7 @@ def _read_file(file: Path) -> Cycle:
     if time is None or speed is None:
         got = ",".join(header)[:80]
         raise InputError(f"{file}: header: expected time_s and speed_m_s (or speed_km_h, speed_mph), got {got!r}")
-    times, speeds = [], []
+    times, speeds, lines = [], [], []
     for line, row in enumerate(rows[1:], start=2):
         if not any(cell.strip() for cell in row):
             continue
@@ -87,7 +95,14 @@ def _read_file(file: Path) -> Cycle:
             speeds.append(float(row[speed]) * _SPEED[header[speed]])
         except (ValueError, IndexError):
             raise InputError(f"{file}: line {line}: expected two numbers, got {','.join(row)[:60]!r}") from None
-    return Cycle(str(file), np.array(times), np.array(speeds))
+        lines.append(line)
+    time_s, speed_m_s = np.array(times), np.array(speeds)
+    if (bad := wrong(time_s, speed_m_s)) is not None:
+        place = "" if bad.row is None else f" line {lines[bad.row]}:"
+        of_time = bad.key == "time_s"
+        got = bad.got if bad.value is None or of_time else f"{bad.value / _SPEED[header[speed]]:g}"
+        raise InputError(f"{file}:{place} {header[time if of_time else speed]}: expected {bad.expected}, got {got}")
+    return Cycle(str(file), time_s, speed_m_s)
 
 
 class Driven(NamedTuple):

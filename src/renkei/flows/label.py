@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -97,6 +97,9 @@ def _usable_wh(built: VirtualCar) -> float:
 
 
 def _factor(catalogue: Catalogue, built: VirtualCar) -> tuple[float, tuple[Assumed, ...]]:
+    given = built.given.get(("", "epa_factor"))
+    if isinstance(given, float):
+        return given, ()
     fact = built.vehicle.facts.get("epa_factor")
     if fact is not None and isinstance(fact.value, int | float):
         return float(fact.value), ()
@@ -120,14 +123,44 @@ def charge_vehicle(built: VirtualCar, power_w: float, conditions: Conditions, *,
     return charge(built.car, power_w, conditions, direct=direct, to_soc=to_soc, most_w=most)
 
 
+_FOR_DRIVING = {"discharge_soc", "discharge_temperature", "test_mass"}
+_FOR_ALTERNATING = {"charger_efficiency", "ac_charge_power_max"}
+
+
+def charging_assumptions(built: VirtualCar, *, direct: bool) -> tuple[Assumed, ...]:
+    """Those of the car's assumptions on which its charging rests: of the pack, and of the charger for AC."""
+    packs = {part.id for part in built.parts.values() if part.kind.startswith("battery-")}
+    of_car = {"charging_auxiliary_power"} | (set() if direct else _FOR_ALTERNATING)
+    taken = tuple(
+        one
+        for one in built.assumed
+        if (one.of in packs and one.key not in _FOR_DRIVING) or (one.of == built.vehicle.id and one.key in of_car)
+    )
+    if not direct or _car_curve(built) is not None:
+        return taken
+    why = "Neither car nor pack states what it takes in fast charging; only the battery holds the power back."
+    return (*taken, Assumed(built.vehicle.id, "dc_charge_power_max", "what the battery takes", None, why))
+
+
 def _car_curve(built: VirtualCar) -> Callable[[float], float] | None:
-    facts = built.vehicle.facts
+    given = built.given.get(("", "dc_charge_power_max"))
+    if isinstance(given, float):
+        return lambda at: given * 1000
+    both = (built.vehicle.facts, built.parts["battery"].facts)
+    curves = [curve for facts in both if (curve := _curve_of(facts)) is not None]
+    return (lambda at: min(curve(at) for curve in curves)) if curves else None
+
+
+def _curve_of(facts: Mapping[str, Fact]) -> Callable[[float], float] | None:
+    """W in fast charging over state of charge, as car or pack state them; None where they do not."""
     curve, limit = facts.get("dc_charge_curve"), facts.get("dc_charge_power_max")
-    most_w = float(limit.value) * 1000 if limit and isinstance(limit.value, int | float) else None
-    if curve is not None and isinstance(curve.value, dict):
+    if curve is not None and isinstance(curve.value, Mapping):
         soc, power = curve.value["soc"], curve.value["power"]
         return lambda at: float(np.interp(at * 100, soc, power)) * 1000
-    return None if most_w is None else lambda at: most_w
+    if limit is None or not isinstance(limit.value, int | float):
+        return None
+    most_w = float(limit.value) * 1000
+    return lambda at: most_w
 
 
 def aged(built: VirtualCar, cycle: Cycle, conditions: Conditions, years: float, km_per_year: float) -> Age:

@@ -28,6 +28,11 @@ def e_axle_of(part: Part, vehicle: Vehicle, radius_m: float, known: Known) -> EA
         torque = power_w / base_m_s * radius_m / ratio
     rpm = known.fact(facts, "speed_max")
     top = rpm * math.pi / 30 if rpm else known.of(what, vehicle.facts, "top_speed") / 3.6 / radius_m * ratio
+    lowest_v, most_v = known.fact(facts, "dc_voltage_min") or 0.0, known.fact(facts, "dc_voltage_rating") or math.inf
+    if most_v <= lowest_v:
+        if known.given("dc_voltage_min") is not None:
+            raise known.wrong(what, "dc_voltage_min", f"less than dc_voltage_rating, {most_v:g} V", f"{lowest_v:g} V")
+        raise known.wrong(what, "dc_voltage_rating", f"more than dc_voltage_min, {lowest_v:g} V", f"{most_v:g} V")
     return EAxle(
         peak_torque_nm=torque,
         peak_power_w=power_w,
@@ -36,9 +41,9 @@ def e_axle_of(part: Part, vehicle: Vehicle, radius_m: float, known: Known) -> EA
         loss=_loss(part, torque, power_w, top, known),
         continuous_torque_nm=known.fact(facts, "torque_continuous") or math.nan,
         continuous_power_w=(known.fact(facts, "power_continuous") or math.nan) * 1000,
-        min_v=known.fact(facts, "dc_voltage_min") or 0.0,
-        full_power_v=known.fact(facts, "dc_voltage_full_power") or known.fact(facts, "dc_voltage_min") or 0.0,
-        max_v=known.fact(facts, "dc_voltage_rating") or math.inf,
+        min_v=lowest_v,
+        full_power_v=known.fact(facts, "dc_voltage_full_power") or lowest_v,
+        max_v=most_v,
         mass_kg=known.fact(facts, "mass") or math.nan,
     )
 
@@ -74,7 +79,7 @@ def together(axles: Sequence[EAxle]) -> EAxle:
 def _loss(part: Part, torque: float, power_w: float, top_rad_s: float, known: Known) -> LossModel | LossMap:
     table = known.fact(part.facts, "loss_map")
     if table is not None:
-        return loss_map(table)
+        return loss_map(table, part.id)
     machine = known.of(part.id, part.facts, "machine")
     of_power = known.assume(part.id, "loss_of_power")
     return LossModel(
@@ -84,8 +89,10 @@ def _loss(part: Part, torque: float, power_w: float, top_rad_s: float, known: Kn
     )
 
 
-def loss_map(table: Mapping[str, tuple[float, ...]]) -> LossMap:
-    """Rows of speed (rpm), torque (Nm), voltage (V) and loss (W) as a full grid. Raises InputError."""
+def loss_map(table: Mapping[str, tuple[float, ...]], what: str) -> LossMap:
+    """Rows of speed (rpm), torque (Nm), voltage (V) and loss (W) as a full grid; `what` has it. Raises InputError."""
+    if min(table["loss"]) < 0:
+        raise InputError(f"{what}: loss_map.loss: expected numbers of 0 or more, got {min(table['loss']):g}")
     axes = [sorted(set(table[key])) for key in ("torque", "speed", "voltage")]
     torque, rpm, volts = axes
     found = {
@@ -94,7 +101,7 @@ def loss_map(table: Mapping[str, tuple[float, ...]]) -> LossMap:
     }
     if len(found) != len(torque) * len(rpm) * len(volts):
         grid = f"{len(torque)} torques, {len(rpm)} speeds and {len(volts)} voltages"
-        raise InputError(f"loss_map: expected one row for each of {grid}, got {len(found)}")
+        raise InputError(f"{what}: loss_map: expected one row for each of {grid}, got {len(found)}")
     if torque[0] >= 0:  # one quadrant: braking loses what driving does
         torque = [-t for t in reversed(torque) if t > 0] + torque
     loss = tuple(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from renkei.catalogue import Catalogue
 from renkei.errors import CannotTell, InputError, SimulationError, UnknownName
-from renkei.facts import fact_keys
-from renkei.flows.assumed import KINDS, Assumed, Known, number, sorted_out
+from renkei.facts import fact_keys, keys_of
+from renkei.flows.assumed import KINDS, Assumed, Given, Known, number, sorted_out
 from renkei.flows.virtual_axle import e_axle_of, together
 from renkei.flows.virtual_pack import pack_of, pack_of_modules
 from renkei.parts import Limit, Part, Slot
@@ -21,6 +21,8 @@ from renkei.vehicle import Vehicle
 
 BATTERY, E_AXLE = "battery", "e-axle"
 _MODULE = "battery-module"
+COAST_DOWN, BODY = ("road_load_a", "road_load_b", "road_load_c"), ("drag_area", "rolling_resistance")
+"""The two ways to state what a road takes; what the user gives of the second goes before facts of the first."""
 
 
 class Violated(NamedTuple):
@@ -42,6 +44,7 @@ class VirtualCar(NamedTuple):
     parts: Mapping[str, Part]
     assumed: tuple[Assumed, ...]
     violated: tuple[Violated, ...]
+    given: Given
 
 
 def virtual_car(
@@ -51,8 +54,12 @@ def virtual_car(
     battery: str | None = None,
     e_axle: str | None = None,
     changes: Mapping[str, str] | None = None,
+    also: Collection[str] = (),
 ) -> VirtualCar:
-    """The virtual car of a vehicle, with other parts or numbers where given. Raises UnknownName, CannotTell."""
+    """The virtual car of a vehicle, with other parts or numbers where given; `also`: facts that the caller looks at.
+
+    A change that would change nothing is refused. Raises UnknownName, InputError, CannotTell.
+    """
     found = catalogue.vehicle(vehicle)
     given, direct = sorted_out(catalogue, changes or {})
     parts, violated = dict[str, Part](), list[Violated]()
@@ -70,8 +77,17 @@ def virtual_car(
         parts["battery replaced"] = _part(catalogue, found, found_slots(found, BATTERY), BATTERY, None)
     car = assembled(found, parts, known, _heavier_kg(catalogue, found, parts))
     for key, text in direct.items():
-        car = changed(car, {_full(key, car): number(key, text)})
-    return VirtualCar(found, car, parts, tuple(known.assumed.values()), tuple(violated))
+        try:
+            car = changed(car, {_full(key, car): number(key, text)})
+        except SimulationError as e:
+            about = "" if key.rsplit(".", 1)[-1] == e.key else f" {e.key}:"
+            raise InputError(f"--set {key}={text}:{about} expected {e.expected}, got {e.got}") from None
+    for key in known.not_asked:
+        if key not in also:
+            raise InputError(
+                f"--set {key}: changes nothing here: another fact goes before it, or this command does not use it"
+            )
+    return VirtualCar(found, car, parts, tuple(known.assumed.values()), tuple(violated), given)
 
 
 def found_slots(vehicle: Vehicle, name: str) -> list[Slot]:
@@ -123,7 +139,12 @@ def _full(key: str, car: Car) -> str:
     if len(ending) == 1:
         return ending[0]
     known = [*paths, *(name for name, fact in fact_keys().items() if fact.type == "number")]
-    raise UnknownName("quantity", key, known)
+    known += [f"{part}.{name}" for part, kind in KINDS.items() if part for name in _facts_of(kind)]
+    raise UnknownName("fact or number", key, known, "('renkei list facts' shows the facts)")
+
+
+def _facts_of(kind: str) -> list[str]:
+    return [key.name for key in keys_of(kind) if key.type in ("number", "integer", "choice")]
 
 
 def _part(catalogue: Catalogue, vehicle: Vehicle, slots: list[Slot], name: str, other: str | None) -> Part:
@@ -165,24 +186,37 @@ def assembled(vehicle: Vehicle, parts: Mapping[str, Part], known: Known, heavier
     e_axles = [part for part in parts.values() if part.kind == KINDS[E_AXLE]]
     axles = {known.fact(part.facts, "drives_axle") for part in e_axles} - {None}
     driven = known.fact(facts, "driven_axle") or ("both" if len(axles) > 1 else next(iter(axles), "front"))
-    braking = Braking(
-        known.assume(what, f"braking_share_{driven}"),
-        known.assume(what, "braking_deceleration_max"),
-        known.assume(what, "braking_fade_from") / 3.6,
-        known.assume(what, "braking_fade_to") / 3.6,
-    )
     radius_m = known.of(what, facts, "tyre_radius")
+    charger_kw, meanwhile_w = (
+        known.of(what, facts, "ac_charge_power_max"),
+        known.assume(what, "charging_auxiliary_power"),
+    )
+    if charger_kw * 1000 <= meanwhile_w:
+        expected = f"more than charging_auxiliary_power, {meanwhile_w / 1000:g} kW"
+        raise known.wrong(what, "ac_charge_power_max", expected, f"{charger_kw:g} kW")
+    if not known.of(what, facts, "charger_efficiency"):
+        raise known.wrong(what, "charger_efficiency", "a number above 0", "0")
     return Car(
         pack=_pack(parts, known, known.fact(facts, "charge_energy_wall")),
         e_axle=_axles(e_axles, vehicle, radius_m, known),
         road=_road(vehicle, known, heavier_kg),
-        braking=braking,
+        braking=_braking(what, known, driven),
         tyre_radius_m=radius_m,
         auxiliary_w=known.of(what, facts, "auxiliary_power"),
         charger_efficiency=known.of(what, facts, "charger_efficiency"),
-        charger_w=known.of(what, facts, "ac_charge_power_max") * 1000,
-        charging_auxiliary_w=known.assume(what, "charging_auxiliary_power"),
+        charger_w=charger_kw * 1000,
+        charging_auxiliary_w=meanwhile_w,
     )
+
+
+def _braking(what: str, known: Known, driven: str) -> Braking:
+    fade_from, fade_to = (known.assume(what, f"braking_fade_{end}") for end in ("from", "to"))
+    if fade_from <= fade_to:
+        raise known.wrong(
+            what, "braking_fade_from", f"more than braking_fade_to, {fade_to:g} km/h", f"{fade_from:g} km/h"
+        )
+    share, most = known.assume(what, f"braking_share_{driven}"), known.assume(what, "braking_deceleration_max")
+    return Braking(share, most, fade_from / 3.6, fade_to / 3.6)
 
 
 def _pack(parts: Mapping[str, Part], known: Known, wall_kwh: float | None) -> Pack:
@@ -232,12 +266,19 @@ def _road(vehicle: Vehicle, known: Known, heavier_kg: float) -> Road:
     if heavier_kg and not known.given("test_mass") is not None:
         mass += heavier_kg
         known.note(what, "test_mass", round(mass, 1), "kg", f"As tested, and {heavier_kg:+g} kg of the other part.")
-    coast_down = [known.fact(facts, f"road_load_{c}") for c in "abc"]
-    if all(c is not None for c in coast_down):
-        return Road(mass, coast_down[0], coast_down[1], coast_down[2], rotating)
-    body = [known.fact(facts, key) for key in ("drag_area", "rolling_resistance")]
+    body = [known.fact(facts, key) for key in BODY] if any(map(known.given, BODY)) else []
+    coast_down = [known.fact(facts, key) for key in COAST_DOWN]
+    if not body and all(c is not None for c in coast_down):
+        try:
+            return Road(mass, coast_down[0], coast_down[1], coast_down[2], rotating)
+        except SimulationError as e:
+            key = next((key for key in COAST_DOWN if known.given(key) is not None), "road_load_a, _b and _c")
+            raise known.wrong(what, key, e.expected, e.got) from None
+    body = body or [known.fact(facts, key) for key in BODY]
     if all(c is not None for c in body):
         return Road.of_body(mass, body[0], body[1], rotating)
+    if any(map(known.given, BODY)):
+        raise InputError(f"{what}: expected both, or neither, of --set {' and --set '.join(BODY)}")
     raise CannotTell(
         f"{what}: neither its coast-down nor drag and rolling are known; give road_load_a, _b and _c with --set"
     )

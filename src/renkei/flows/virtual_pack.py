@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -41,6 +42,7 @@ def with_what_is_inside(part: Part, catalogue: Catalogue) -> Part:
 
 def _for_one_cell(part: Part) -> dict[str, Fact]:
     """Facts with voltage and resistance of one cell, where the part states those at its terminals."""
+    _judge_tables(part)
     facts = dict(part.facts)
     counts = [facts[key].value if key in facts else 1 for key in ("cells_series", "cells_parallel")]
     if part.kind == "battery-cell" or counts == [1, 1]:
@@ -55,6 +57,23 @@ def _for_one_cell(part: Part) -> dict[str, Fact]:
     if "resistance" in facts:
         facts["resistance"] = facts["resistance"]._replace(value=float(facts["resistance"].value) * of_ohm)  # type: ignore[arg-type]
     return facts
+
+
+def _judge_tables(part: Part) -> None:
+    """Refuse curves and maps that no cell has, while their numbers are still those of the file. Raises InputError."""
+    for key in ("open_circuit_voltage", "resistance_map", "rc_map"):
+        if key not in part.facts or not isinstance(table := part.facts[key].value, Mapping):
+            continue
+        for column, values in table.items():
+            if column not in ("soc", "temperature", "voltage") and min(values) < 0:
+                raise InputError(f"{part.id}: {key}.{column}: expected numbers of 0 or more, got {min(values):g}")
+        soc, volts = table["soc"], table.get("voltage", ())
+        if volts and (soc[0] != 0 or soc[-1] != 100):
+            raise InputError(f"{part.id}: {key}.soc: expected 0 to 100 percent, got {soc[0]:g} to {soc[-1]:g}")
+        for before, after in itertools.pairwise(volts):
+            if after <= before:
+                got = f"{before:g}, then {after:g}"
+                raise InputError(f"{part.id}: {key}.voltage: expected numbers that rise with the charge, got {got}")
 
 
 def pack_of(part: Part, known: Known, wall_kwh: float | None = None) -> Pack:
@@ -72,9 +91,17 @@ def pack_of(part: Part, known: Known, wall_kwh: float | None = None) -> Pack:
     mean_v = sum((volts[i] + volts[i + 1]) / 2 * (soc[i + 1] - soc[i]) for i in range(len(soc) - 1))
     gross = known.fact(facts, "energy_gross")
     usable = known.fact(facts, "energy_usable")
-    share = None if usable is None or gross is None else min(1.0, usable / gross)
+    if gross is not None and known.given("energy_gross") is not None and known.given("energy_usable") is None:
+        usable = _scaled(facts, "energy_usable", gross)
+    share = known.given("usable_share")
+    if share is None and usable is not None and gross is not None:
+        if usable > gross * 1.0001:
+            raise known.wrong(what, "energy_usable", f"at most the gross energy, {gross:g} kWh", f"{usable:g} kWh")
+        share = min(1.0, usable / gross)
     if share is None:
         share = known.assume(what, "usable_share")
+    if share == 0:
+        raise known.wrong(what, "usable_share", "a number above 0", "0")
     series, parallel, capacity_ah = _cells(part, known, mean_v, gross, share, wall_kwh)
     energy_kwh = gross or series * parallel * capacity_ah * mean_v / 1000
     cell = _cell(part, known, soc, tuple(volts), capacity_ah)
@@ -88,6 +115,13 @@ def pack_of(part: Part, known: Known, wall_kwh: float | None = None) -> Pack:
         max_discharge_w=_discharge_w(part, known),
         max_charge_w=_charge_w(part, known, energy_kwh),
     )  # fmt: skip
+
+
+def _scaled(facts: Mapping[str, Fact], key: str, gross_kwh: float) -> float | None:
+    """An energy of a pack whose gross energy is given, in the proportion of its facts; None where they are unknown."""
+    if key not in facts or "energy_gross" not in facts:
+        return None
+    return float(facts[key].value) / float(facts["energy_gross"].value) * gross_kwh  # type: ignore[arg-type]
 
 
 def pack_of_modules(part: Part, known: Known, replaced: Pack) -> Pack:
@@ -121,6 +155,8 @@ def _cells(
     facts, what = part.facts, part.id
     series, parallel = known.fact(facts, "cells_series"), known.fact(facts, "cells_parallel")
     capacity, whole = known.fact(facts, "cell_capacity"), known.fact(facts, "capacity")
+    if known.given("energy_gross") is not None and known.given("cell_capacity") is None:
+        capacity, whole = None, known.given("capacity")
     if gross is None and (series is None or not (capacity or whole)):
         gross = _gross_kwh(part, known, share, wall_kwh)
     if series is None:
@@ -159,9 +195,13 @@ def _cell(part: Part, known: Known, soc: tuple[float, ...], volts: tuple[float, 
     if high is None or high < volts[-1]:
         high = volts[-1] + 0.05
         known.note(what, "cell_voltage_max", round(high, 3), "V", "50 mV above the full cell's voltage at rest.")
-    grid = known.fact(facts, "rc_map")
+    if high <= low:
+        if known.given("cell_voltage_min") is not None:
+            raise known.wrong(what, "cell_voltage_min", f"less than cell_voltage_max, {high:g} V", f"{low:g} V")
+        raise known.wrong(what, "cell_voltage_max", f"more than cell_voltage_min, {low:g} V", f"{high:g} V")
+    grid = None if known.given("resistance") is not None else known.fact(facts, "rc_map")
     if grid is not None:
-        r0, r1, r2 = (surface(grid, key) for key in ("r0", "r1", "r2"))
+        r0, r1, r2 = (surface(grid, key, f"{what}: rc_map") for key in ("r0", "r1", "r2"))
         tau1, tau2 = grid["tau1"][0], grid["tau2"][0]
     else:
         whole = _resistance(part, known, capacity_ah)
@@ -172,21 +212,21 @@ def _cell(part: Part, known: Known, soc: tuple[float, ...], volts: tuple[float, 
 def _resistance(part: Part, known: Known, capacity_ah: float) -> Surface:
     """Ohm of a cell after minutes, over charge and temperature."""
     what = part.id
-    grid = known.fact(part.facts, "resistance_map")
+    grid = None if known.given("resistance") is not None else known.fact(part.facts, "resistance_map")
     if grid is not None:
-        return surface(grid, "resistance")
+        return surface(grid, "resistance", f"{what}: resistance_map")
     ohm = known.fact(part.facts, "resistance") or known.assume(what, "resistance_charge") / capacity_ah
     over_c, over_soc = known.assume(what, "resistance_temperature"), known.assume(what, "resistance_soc")
     return _product(ohm, over_soc, over_c)
 
 
-def surface(grid: Mapping[str, tuple[float, ...]], key: str) -> Surface:
-    """Rows of temperature (Celsius), soc (percent) and a value as a full grid. Raises InputError."""
+def surface(grid: Mapping[str, tuple[float, ...]], key: str, where: str) -> Surface:
+    """Rows of temperature (Celsius), soc (percent) and a value as a full grid; `where` it stands. Raises InputError."""
     soc, cell_c = sorted(set(grid["soc"])), sorted(set(grid["temperature"]))
     found = {(c, s): v for c, s, v in zip(grid["temperature"], grid["soc"], grid[key], strict=True)}
     if len(found) != len(soc) * len(cell_c):
         raise InputError(
-            f"{key}: expected one row for each of {len(cell_c)} temperatures and {len(soc)} charges, got {len(found)}"
+            f"{where}: expected one row for each of {len(cell_c)} temperatures and {len(soc)} charges, got {len(found)}"
         )
     return Surface(tuple(s / 100 for s in soc), tuple(cell_c), tuple(tuple(found[c, s] for s in soc) for c in cell_c))
 

@@ -138,6 +138,9 @@ class Pack:
 
     def __post_init__(self) -> None:
         above_zero("pack", series=self.series, parallel=self.parallel)
+        for key in ("series", "parallel"):
+            if (number := getattr(self, key)) != round(number):
+                raise SimulationError("pack", key, expected="a whole number", got=f"{number:g}")
         not_negative("pack", joints_ohm=self.joints_ohm)
         share("pack", usable_from=self.usable_from, usable_to=self.usable_to)
         if not self.usable_from < self.usable_to:

@@ -13,6 +13,9 @@ from renkei.sim.refuse import above_zero, not_negative, share
 AIR_KG_PER_M3 = 1.189
 """At 20 Celsius and 100 kPa, the reference state of coast-down tests (UN GTR 15, annex 4)."""
 GRAVITY_M_S2 = 9.80665
+TOP_M_S = 50.0
+"""Up to here a road load must hold a car back: one that pushes gives energy from nothing."""
+ROAD_LOAD = "a_n, b_n_per_m_s, c_n_per_m2_s2"
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,18 @@ class Road:
         not_negative("road", rotating_share=self.rotating_share)
         if not (math.isfinite(self.a_n) and math.isfinite(self.b_n_per_m_s) and math.isfinite(self.c_n_per_m2_s2)):
             got = f"{self.a_n:g}, {self.b_n_per_m_s:g}, {self.c_n_per_m2_s2:g}"
-            raise SimulationError("road", "a_n, b_n_per_m_s, c_n_per_m2_s2", expected="finite numbers", got=got)
+            raise SimulationError("road", ROAD_LOAD, expected="finite numbers", got=got)
+        least_n, at_m_s = self._least_n()
+        if least_n < 0:
+            expected = f"a resistance of 0 or more up to {TOP_M_S * 3.6:g} km/h"
+            got = f"{least_n:.4g} N at {at_m_s * 3.6:.3g} km/h"
+            raise SimulationError("road", ROAD_LOAD, expected=expected, got=got)
+
+    def _least_n(self) -> tuple[float, float]:
+        """The least resistance in N between standstill and TOP_M_S, and the speed of it in m/s."""
+        a, b, c = self.a_n, self.b_n_per_m_s, self.c_n_per_m2_s2
+        lowest = min(max(-b / (2 * c), 0.0), TOP_M_S) if c > 0 else 0.0
+        return min((a + (b + c * v) * v, v) for v in (0.0, lowest, TOP_M_S))
 
     @classmethod
     def of_body(

@@ -11,8 +11,8 @@ import numpy as np
 from renkei.errors import SimulationError
 from renkei.sim.battery import Surface
 from renkei.sim.car import Car
-from renkei.sim.columns import Conditions
-from renkei.sim.refuse import above_zero
+from renkei.sim.columns import Conditions, possible
+from renkei.sim.refuse import above_zero, share
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,19 +58,20 @@ def charge(
     `direct`: a fast charger gives direct current, of which nothing is lost in the car. `most_w`: power into the pack
     that the car asks for at most, over its state of charge. Raises SimulationError.
     """
+    possible(conditions)
     above_zero("charge", power_w=power_w, to_soc=to_soc)
+    share("charge", to_soc=to_soc)
     pack = car.pack
     if conditions.soc >= to_soc:
-        raise SimulationError("charge", "soc", expected=f"less than {to_soc:g}", got=f"{conditions.soc:g}")
-    if not direct and power_w <= car.charging_auxiliary_w:
-        raise SimulationError(
-            "charge", "power_w", expected=f"more than {car.charging_auxiliary_w:g}", got=f"{power_w:g}"
-        )
+        raise SimulationError("conditions", "soc", expected=f"less than {to_soc:g}", got=f"{conditions.soc:g}")
+    if power_w <= car.charging_auxiliary_w:
+        expected = f"more than the {car.charging_auxiliary_w:g} W that the car draws meanwhile"
+        raise SimulationError("charge", "power_w", expected=expected, got=f"{power_w:g} W")
     wall_w = power_w if direct else min(power_w, car.charger_w)
     given_w = (
         wall_w - car.charging_auxiliary_w if direct else (wall_w - car.charging_auxiliary_w) * car.charger_efficiency
     )
-    share = wall_w / given_w
+    wall_per_dc = wall_w / given_w
     span = pack.usable_to - pack.usable_from
     start_c = conditions.air_c if conditions.start_c is None else conditions.start_c
     now = _Point(pack.usable_from + conditions.soc * span, start_c, start_c, 0.0, 0.0)
@@ -95,12 +96,12 @@ def charge(
         time_s += step_s
         limits[bound] += step_s
         stored += chemical
-        rows.append((time_s, row[0] * share, *row, CHARGE_LIMITS.index(bound)))
-        wall_wh += row[0] * share * step_s / 3600
+        rows.append((time_s, row[0] * wall_per_dc, *row, CHARGE_LIMITS.index(bound)))
+        wall_wh += row[0] * wall_per_dc * step_s / 3600
         dc_wh += row[0] * step_s / 3600
     if not rows:
         got = f"{conditions.soc:g} at {start_c:g} Celsius"
-        raise SimulationError("charge", "soc", expected="a pack that takes charge", got=got)
+        raise SimulationError("conditions", "air_c", expected="a pack that takes charge", got=f"none at charge {got}")
     table = np.array(rows)
     curve = {name: table[:, i] for i, name in enumerate(CURVE)}
     return Charge(

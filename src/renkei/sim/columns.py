@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from renkei.errors import SimulationError
 from renkei.sim.battery import Pack, Surface
 from renkei.sim.car import Car
 from renkei.sim.eaxle import LossMap
+from renkei.sim.refuse import above_zero, share
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -99,6 +101,20 @@ class Conditions(NamedTuple):
     start_c: float | None = None
     health: float = 1.0
     resistance_growth: float = 1.0
+
+
+COLDEST_AIR_C, HOTTEST_AIR_C = -60, 80
+
+
+def possible(conditions: Conditions) -> None:
+    """Refuse conditions that no car has met."""
+    share("conditions", soc=conditions.soc, health=conditions.health)
+    above_zero("conditions", health=conditions.health, resistance_growth=conditions.resistance_growth)
+    for key in ("air_c", "start_c"):
+        value = getattr(conditions, key)
+        if value is not None and not COLDEST_AIR_C <= value <= HOTTEST_AIR_C:
+            expected = f"a temperature from {COLDEST_AIR_C} to {HOTTEST_AIR_C} Celsius"
+            raise SimulationError("conditions", key, expected=expected, got=f"{value:g}")
 
 
 def rows_of(cars: Sequence[Car], conditions: Conditions, step_s: float) -> tuple[NDArray[np.void], Tables]:

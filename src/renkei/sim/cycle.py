@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -16,8 +16,47 @@ if TYPE_CHECKING:
 
 LONGEST_GAP_S = 10.0
 """A cycle file with a longer step has lost rows; the cycles of the authorities have one each second or more."""
+HIGHEST_M_S = 150.0
 STEP_S = 1.0
 """Step of the kernel; speed is linear within it. docs/simulation.md says what a finer one moves."""
+
+
+class Wrong(NamedTuple):
+    """What no cycle may be: in `row`, from 0, where it is of one; `value` is what stands there."""
+
+    key: str
+    expected: str
+    got: str
+    row: int | None = None
+    value: float | None = None
+
+
+def wrong(time_s: NDArray[np.float64], speed_m_s: NDArray[np.float64]) -> Wrong | None:
+    """The first thing that is wrong with the columns of a cycle, if anything is."""
+    if time_s.shape != speed_m_s.shape or time_s.ndim != 1 or len(time_s) < 2:
+        return Wrong("time_s", "two rows or more", f"{time_s.size}")
+    for key, column in (("time_s", time_s), ("speed_m_s", speed_m_s)):
+        if not np.isfinite(column).all():
+            row = int(np.argmin(np.isfinite(column)))
+            return Wrong(key, "a finite number", f"{column[row]:g}", row)
+        if column.min() < 0:
+            row = int(np.argmin(column))
+            return Wrong(key, "0 or more", f"{column[row]:g}", row, float(column[row]))
+    step = np.diff(time_s)
+    if step.min() <= 0:
+        row = int(np.argmax(step <= 0)) + 1
+        return Wrong("time_s", f"a time after {time_s[row - 1]:g} s", f"{time_s[row]:g} s", row)
+    if step.max() > LONGEST_GAP_S:
+        row = int(np.argmax(step > LONGEST_GAP_S)) + 1
+        return Wrong("time_s", f"steps of at most {LONGEST_GAP_S:g} s", f"a gap of {step[row - 1]:g} s", row)
+    if time_s[-1] - time_s[0] < STEP_S:
+        return Wrong("time_s", f"{STEP_S:g} s or more in all", f"{time_s[-1] - time_s[0]:g} s")
+    if speed_m_s.max() > HIGHEST_M_S:
+        row = int(np.argmax(speed_m_s))
+        return Wrong("speed_m_s", f"at most {HIGHEST_M_S:g} m/s", f"{speed_m_s[row]:g} m/s", row)
+    if speed_m_s.max() == 0:
+        return Wrong("speed_m_s", "a speed above 0 somewhere", "standstill throughout")
+    return None
 
 
 @dataclass(frozen=True)
@@ -30,26 +69,9 @@ class Cycle:
 
     def __post_init__(self) -> None:
         time, speed, what = self.time_s, self.speed_m_s, f"cycle {self.name}"
-        if time.shape != speed.shape or time.ndim != 1 or len(time) < 2:
-            raise SimulationError(what, "time_s", expected="two rows or more", got=f"{time.size}")
-        for key, column in (("time_s", time), ("speed_m_s", speed)):
-            if not np.isfinite(column).all():
-                raise SimulationError(what, key, expected="finite numbers", got="a value that is none")
-            if column.min() < 0:
-                row = int(np.argmin(column))
-                raise SimulationError(what, key, expected="0 or more", got=f"{column[row]:g} in row {row + 1}")
-        step = np.diff(time)
-        if step.min() <= 0:
-            row = int(np.argmin(step)) + 2
-            raise SimulationError(what, "time_s", expected="times that rise", got=f"{time[row - 1]:g} s in row {row}")
-        if step.max() > LONGEST_GAP_S:
-            row = int(np.argmax(step)) + 2
-            got = f"a gap of {step.max():g} s before row {row}"
-            raise SimulationError(what, "time_s", expected=f"steps of at most {LONGEST_GAP_S:g} s", got=got)
-        if speed.max() > 150:
-            raise SimulationError(what, "speed_m_s", expected="speeds in m/s below 150", got=f"{speed.max():g}")
-        if speed.max() == 0:
-            raise SimulationError(what, "speed_m_s", expected="a speed above 0 somewhere", got="standstill throughout")
+        if (bad := wrong(time, speed)) is not None:
+            where = "" if bad.row is None else f" in row {bad.row + 1}"
+            raise SimulationError(what, bad.key, expected=bad.expected, got=f"{bad.got}{where}")
 
     @property
     def duration_s(self) -> float:

@@ -13,10 +13,9 @@ import numpy as np
 from renkei.errors import SimulationError, UnknownName
 from renkei.sim.batch import drive_all
 from renkei.sim.car import Car
-from renkei.sim.columns import LIMITS, RESULT, TRACE, Conditions, Tables, fill, rows_of
+from renkei.sim.columns import LIMITS, RESULT, TRACE, Conditions, Tables, fill, possible, rows_of
 from renkei.sim.cycle import STEP_S, Cycle
 from renkei.sim.eaxle import LossMap
-from renkei.sim.refuse import above_zero, share
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,7 +71,8 @@ def drive(
     result = results[0]
     if result["empty"] and result["distance_m"] == 0:
         got = f"{conditions.soc:g} at {conditions.air_c:g} Celsius"
-        raise SimulationError("battery", "soc", expected="enough charge for the first metre", got=got)
+        expected = f"enough charge for the first metre and for {car.auxiliary_w:g} W beside driving"
+        raise SimulationError("conditions", "soc", expected=expected, got=got)
     limits = tuple(
         Limit(name, float(result["limit_s"][i]), float(result["limit_at_s"][i]))
         for i, name in enumerate(LIMITS)
@@ -169,12 +169,7 @@ def _shape(noun: Any) -> Any:
 
 
 def _fair(conditions: Conditions) -> Conditions:
-    share("conditions", soc=conditions.soc, health=conditions.health)
-    above_zero("conditions", health=conditions.health, resistance_growth=conditions.resistance_growth)
-    for key in ("air_c", "start_c"):
-        value = getattr(conditions, key)
-        if value is not None and not -60 <= value <= 80:
-            raise SimulationError("conditions", key, expected="a temperature from -60 to 80 Celsius", got=value)
+    possible(conditions)
     if conditions.soc == 0:
         raise SimulationError("conditions", "soc", expected="more than 0: an empty battery drives nothing", got=0)
     return conditions

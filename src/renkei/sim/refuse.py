@@ -12,21 +12,21 @@ def above_zero(what: str, **values: float) -> None:
     """Refuse values that are not finite or not above zero."""
     for key, value in values.items():
         if not (math.isfinite(value) and value > 0):
-            raise SimulationError(what, key, expected="a number above 0", got=value)
+            raise SimulationError(what, key, expected="a number above 0", got=f"{value:g}")
 
 
 def not_negative(what: str, **values: float) -> None:
     """Refuse values that are not finite or below zero."""
     for key, value in values.items():
         if not (math.isfinite(value) and value >= 0):
-            raise SimulationError(what, key, expected="a number of 0 or more", got=value)
+            raise SimulationError(what, key, expected="a number of 0 or more", got=f"{value:g}")
 
 
 def share(what: str, **values: float) -> None:
     """Refuse values outside of 0 to 1."""
     for key, value in values.items():
         if not (math.isfinite(value) and 0 <= value <= 1):
-            raise SimulationError(what, key, expected="a number from 0 to 1", got=value)
+            raise SimulationError(what, key, expected="a number from 0 to 1", got=f"{value:g}")
 
 
 def rising(what: str, key: str, values: Sequence[float], *, strictly: bool = True) -> None:
