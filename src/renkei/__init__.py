@@ -148,18 +148,22 @@ def connect(
     token: str | None = None,
     app: App | None = None,
     pace: float = 1.0,
-    ca: bytes | None = None,
+    ca: _Path | bytes | None = None,
+    cert: _Path | bytes | None = None,
+    key: _Path | bytes | None = None,
     timeout_s: float = 5.0,
 ) -> Car:
     """A car with `get(path)`, `watch(*paths)` and `set(path, value)`, in the words of VSS; docs/apps.md shows it.
 
     `where`: HOST:PORT of renkei or of any KUKSA server, or the cars that are up in this process. `pace`: that of a
-    replay, by which times are stretched; `ca`: certificates in PEM, for TLS. Raises renkei.errors.RenkeiError with a
-    text of one line.
+    replay, by which times are stretched; `ca`: where the certificates are, in PEM, of those who sign servers, for TLS;
+    `cert` and `key`: those of this client, for mutual TLS. Raises renkei.errors.RenkeiError with a text of one line.
     """
     from renkei.car import connect as connect_to
 
-    return connect_to(where, vehicle, token=token, app=app, pace=pace, ca=ca, timeout_s=timeout_s)
+    return connect_to(
+        where, vehicle, token=token, app=app, pace=pace, ca=ca, cert=cert, key=key, timeout_s=timeout_s
+    )  # fmt: skip
 
 
 def connect_async(
@@ -169,10 +173,14 @@ def connect_async(
     token: str | None = None,
     app: App | None = None,
     pace: float = 1.0,
-    ca: bytes | None = None,
+    ca: _Path | bytes | None = None,
+    cert: _Path | bytes | None = None,
+    key: _Path | bytes | None = None,
     timeout_s: float = 5.0,
 ) -> AsyncCar:
     """The same car for an event loop; arguments as those of `connect`."""
     from renkei.car import connect_async as connect_to
 
-    return connect_to(where, vehicle, token=token, app=app, pace=pace, ca=ca, timeout_s=timeout_s)
+    return connect_to(
+        where, vehicle, token=token, app=app, pace=pace, ca=ca, cert=cert, key=key, timeout_s=timeout_s
+    )  # fmt: skip

@@ -18,8 +18,8 @@ ONE, TWO = "acme/one", "acme/two"
 class OpenCars:
     """`broker` and `loop` are what `renkei.connect` takes; `down` and `up` restart the door on the same port."""
 
-    def __init__(self, *vehicles: str) -> None:
-        self.vocabulary, self._vehicles = builtin(), vehicles
+    def __init__(self, *vehicles: str, **options: object) -> None:
+        self.vocabulary, self._vehicles, self._options = builtin(), vehicles, options
         self.broker = Broker(self.vocabulary, vehicles)
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
@@ -29,7 +29,7 @@ class OpenCars:
 
     def up(self) -> None:
         first = next(iter(self.ports.values()), 0)
-        self._door = KuksaDoor(self.broker, self.vocabulary, self._vehicles, first_port=first)
+        self._door = KuksaDoor(self.broker, self.vocabulary, self._vehicles, first_port=first, **self._options)
         self.ports = self._wait(self._door.open())
 
     def down(self) -> None:

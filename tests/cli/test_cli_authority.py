@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import signal
 import stat
 import sys
 from pathlib import Path
@@ -112,7 +113,7 @@ def test_an_insecure_server_lets_everybody_in_who_says_so_on_purpose():
 
 def test_a_server_speaks_tls(tmp_path):
     sys.path.append(str(Path(__file__).parents[1] / "doors"))
-    from test_authority_tls import Certified
+    from certified import Certified
 
     certified = Certified(tmp_path)
     cert, key = certified.server
@@ -121,3 +122,19 @@ def test_a_server_speaks_tls(tmp_path):
         assert own.returncode == 0
         with grpc.insecure_channel(f"127.0.0.1:{up.ports[OWN]}") as plain, pytest.raises(grpc.FutureTimeoutError):
             grpc.channel_ready_future(plain).result(0.5)
+        assert up.stop(signal.SIGTERM) == (0, "")  # what strangers do wrong fills no log
+
+
+def test_a_server_knows_its_clients_by_certificates(tmp_path):
+    sys.path.append(str(Path(__file__).parents[1] / "doors"))
+    from certified import Certified
+
+    certified = Certified(tmp_path)
+    (cert, key), (own_cert, own_key) = certified.server, certified.client
+    server = ["--tls-cert", cert, "--tls-key", key, "--tls-client-ca", tmp_path / "ca.pem"]
+    with Up("--vehicle", f"{OWN}=none", *server, https=True) as up:
+        asked = ["get", SPEED, "--port", up.ports[OWN], "--host", "localhost", "--tls-ca", tmp_path / "ca.pem"]
+        assert renkei(*asked, "--tls-cert", own_cert, "--tls-key", own_key).returncode == 0
+        refused = renkei(*asked)
+        assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+        assert "may want a certificate of its clients" in refused.stderr

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from renkei.cli import say
-from renkei.errors import InputError
 
 if TYPE_CHECKING:
     from renkei.doors.kuksa.client import Reading
@@ -24,6 +23,12 @@ Ca = Annotated[
     Path | None, typer.Option("--tls-ca", metavar="FILE.pem", help="Speak TLS; who signed the server's certificate.")
 ]
 
+Cert = Annotated[
+    Path | None,
+    typer.Option("--tls-cert", metavar="FILE.pem", help="Certificate that the server is shown, if it wants one."),
+]
+Key = Annotated[Path | None, typer.Option("--tls-key", metavar="FILE.pem", help="Its private key.")]
+
 
 def add_to(app: typer.Typer) -> None:
     app.command()(get)
@@ -37,6 +42,8 @@ def get(
     host: Host = "127.0.0.1",
     token: Token = None,
     tls_ca: Ca = None,
+    tls_cert: Cert = None,
+    tls_key: Key = None,
     json: say.AsJson = False,
 ) -> None:
     """Get the latest values of signals from any KUKSA server.
@@ -45,7 +52,7 @@ def get(
     """
     from renkei.doors.kuksa.client import KuksaClient
 
-    with KuksaClient(port, host, vehicle, token=token, ca=_content(tls_ca)) as client:
+    with KuksaClient(port, host, vehicle, token=token, ca=tls_ca, cert=tls_cert, key=tls_key) as client:
         units = {s.path: s.unit for path in paths for s in client.metadata(path)}
         readings = client.get(paths)
     if json:
@@ -60,6 +67,8 @@ def watch(
     host: Host = "127.0.0.1",
     token: Token = None,
     tls_ca: Ca = None,
+    tls_cert: Cert = None,
+    tls_key: Key = None,
     count: Annotated[int | None, typer.Option(metavar="N", min=1, help="Stop after N updates.")] = None,
     json: say.AsJson = False,
 ) -> None:
@@ -69,7 +78,7 @@ def watch(
     """
     from renkei.doors.kuksa.client import KuksaClient
 
-    with KuksaClient(port, host, vehicle, token=token, ca=_content(tls_ca)) as client:
+    with KuksaClient(port, host, vehicle, token=token, ca=tls_ca, cert=tls_cert, key=tls_key) as client:
         units = {s.path: s.unit for path in paths for s in client.metadata(path)}
         for n, readings in enumerate(client.watch(paths), start=1):
             for r in readings:
@@ -79,15 +88,6 @@ def watch(
                     print(say.plain(f"{r.path}  {_text(r)} {units.get(r.path) or ''}".rstrip()), flush=True)
             if n == count:
                 break
-
-
-def _content(file: Path | None) -> bytes | None:
-    if file is None:
-        return None
-    try:
-        return file.read_bytes()
-    except OSError as e:
-        raise InputError(f"--tls-ca {file}: cannot be read: {e.strerror}") from e
 
 
 def _plain(reading: Reading, units: dict[str, str | None]) -> dict[str, object]:

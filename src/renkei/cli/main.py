@@ -73,6 +73,7 @@ def main() -> None:
     """Run a command; what is wrong with its input becomes one line on standard error and an exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that does not know a character is no error
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # else each stranger who speaks no TLS makes a line of its own
     gc.set_threshold(100_000, 20, 20)  # what imports make is never garbage; looking for it takes a fifth of a start
     try:
         sys.exit(app(standalone_mode=False))

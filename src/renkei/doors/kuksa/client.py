@@ -13,6 +13,7 @@ from renkei.doors.asking import PRIORITY_KEY
 from renkei.doors.kuksa.calls import LOST_FIELD, VEHICLE_KEY
 from renkei.doors.kuksa.schema import DATA_TYPES, FIELDS, V1, V2
 from renkei.doors.kuksa.wire import value_of
+from renkei.doors.tls import Pem, client_credentials
 from renkei.errors import DoorError, UnknownName, Unreachable
 from renkei.vocabulary import KINDS, Signal, Value
 
@@ -68,9 +69,10 @@ class KuksaClient:
     """One server, and with `vehicle` one of its vehicles. To be used in a `with`.
 
     `token` goes with every request as its bearer; `priority`, 0 to 9, with those that set. With `ca`, certificates in
-    PEM, it speaks TLS and believes a server that one of them signed. Paths may be leaves,
-    branches or patterns (`*` one level, `**` any number). Every method may raise DoorError (no answer, refused) and
-    UnknownName (a path that the server does not have).
+    PEM or where they are, it speaks TLS and believes a server that one of them signed; `cert` and `key` are for a server
+    that wants to know its clients so. Paths may be leaves, branches or patterns (`*` one level, `**` any number). Every
+    method may raise DoorError (no answer, refused) and UnknownName (a path that the server does not have); the
+    constructor InputError for files that do not do.
     """
 
     def __init__(
@@ -82,7 +84,9 @@ class KuksaClient:
         *,
         token: str | None = None,
         priority: int = 0,
-        ca: bytes | None = None,
+        ca: Pem | None = None,
+        cert: Pem | None = None,
+        key: Pem | None = None,
     ) -> None:
         if vehicle is not None and not (vehicle.isascii() and vehicle.isprintable()):
             raise UnknownName("vehicle", vehicle, ())
@@ -92,10 +96,12 @@ class KuksaClient:
         if token is not None:
             self._metadata += (("authorization", f"Bearer {token}"),)
         self._urgency = ((PRIORITY_KEY, str(priority)),) if priority else ()
-        if ca is None:
+        credentials = client_credentials(ca, cert, key)
+        self._has_tls = credentials is not None
+        if credentials is None:
             self._channel = grpc.insecure_channel(self._address, options=_OPTIONS)
         else:
-            self._channel = grpc.secure_channel(self._address, grpc.ssl_channel_credentials(ca), options=_OPTIONS)
+            self._channel = grpc.secure_channel(self._address, credentials, options=_OPTIONS)
         self._has_v2 = True
 
     def __enter__(self) -> Self:
@@ -213,10 +219,24 @@ class KuksaClient:
 
     def _error(self, e: grpc.RpcError) -> DoorError:
         code, details = e.code(), " ".join((e.details() or "").split())
+        if "WRONG_VERSION_NUMBER" in details:
+            return DoorError(f"{self._address}: what answers there speaks no TLS")
+        if "Tls handshake failed" in details:
+            return DoorError(
+                f"{self._address}: its certificate is of another authority or for another name, or has ended"
+            )
         if code is grpc.StatusCode.DEADLINE_EXCEEDED or "failed to connect" in details:
-            return Unreachable(f"no KUKSA server answers at {self._address}")
+            return Unreachable(f"no KUKSA server answers at {self._address}{self._hint(details)}")
         kind = Unreachable if code is grpc.StatusCode.UNAVAILABLE else DoorError
         return kind(f"{self._address}: {details or 'no reason given'} ({code.name})")
+
+    def _hint(self, details: str) -> str:
+        """Something is there and hangs up at once."""
+        if "Socket closed" not in details:
+            return ""
+        if self._has_tls:
+            return "; it may want a certificate of its clients, signed by an authority of its choice"
+        return "; if it speaks TLS, say whose certificates to believe"
 
 
 def _actuate_v2(signal: Signal, value: Value) -> Any:
