@@ -111,8 +111,10 @@ def strict_json(content: bytes) -> Any:
         return json.loads(text, object_pairs_hook=_once, parse_constant=_refuse, parse_int=_whole)
     except UnicodeDecodeError as e:
         raise EvidenceError(f"expected UTF-8: {e.reason} at byte {e.start}") from e
-    except (json.JSONDecodeError, RecursionError) as e:
-        raise EvidenceError(f"expected JSON: {e}") from e
+    except json.JSONDecodeError as e:
+        raise EvidenceError(f"expected JSON, which breaks at line {e.lineno}, column {e.colno}") from e
+    except RecursionError as e:
+        raise EvidenceError("expected JSON of fewer levels") from e
 
 
 def _judge_depth(text: str) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
-from command import DEMO_LOG, OUTLANDER, renkei
+from command import DEMO_LOG, OUTLANDER, ROOT, renkei
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "flows"))
+from drives import write_drive
 
 
 @pytest.fixture
@@ -61,7 +65,20 @@ def test_identify_ranks_the_cars_as_a_list() -> None:
     ranked = json.loads(found.stdout)
     assert (found.returncode, ranked[0]["vehicle"], ranked[0]["verdict"]) == (0, OUTLANDER, "supports")
     assert all(candidate["reasons"] for candidate in ranked)
-    assert renkei("identify", DEMO_LOG).stdout.startswith(f"1. {OUTLANDER}: supports\n")
+    told = renkei("identify", DEMO_LOG).stdout
+    assert told.startswith(f"1. {OUTLANDER}: supports\n")
+    assert told.endswith("cars refuted; see --all\n")
+    assert ": refutes" not in told
+    assert any(candidate["verdict"] == "refutes" for candidate in ranked)
+    assert ": refutes" in renkei("identify", DEMO_LOG, "--all").stdout
+
+
+def test_identify_gives_cars_that_it_cannot_tell_apart_one_place(tmp_path: Path) -> None:
+    log = write_drive("nissan/leaf-ze1-40", tmp_path / "drive.log")
+    told = renkei("identify", log).stdout
+    assert "1. nissan/leaf-ze1-40: supports\n" in told
+    assert "1. nissan/leaf-ze1-62: supports\n" in told
+    assert "not told apart from nissan/leaf-ze1-62 by this recording; what would: energy_gross of its battery" in told
 
 
 def test_a_recording_of_no_known_car_exits_3(tmp_path: Path) -> None:
@@ -90,6 +107,7 @@ WRONG = {
         ["prove", OUTLANDER, DEMO_LOG, "--out", "/tmp/never.json", "--sign", DEMO_LOG],
         "gz: expected an ed25519 private key",
     ),
+    "a file that breaks off": (["verify", ROOT / "pyproject.toml"], "expected JSON, which breaks at line 1, column 2"),
     "a folder as evidence": (["verify", "/"], "/: Is a directory"),
     "a VSS file that is not there": (["vss", "diff", "nowhere.json", "built-in"], "nowhere.json: no such file"),
 }

@@ -31,6 +31,16 @@ def test_of_two_generations_the_right_one_comes_first_and_the_others_are_refuted
     assert any("physical relations as stated" in reason for reason in found["nissan/leaf-ze1-40"].reasons)
 
 
+def test_cars_with_the_same_evidence_are_told_with_what_would_decide(tmp_path: Path) -> None:
+    found = {c.vehicle: c for c in identify(write_drive("nissan/leaf-ze1-40", tmp_path / "drive.log"), Catalogue())}
+    facts = found["nissan/leaf-ze1-40"].ties["nissan/leaf-ze1-62"]
+    assert facts[0] == "energy_gross of its battery-pack, 39.46 or 59.2 kWh"
+    assert list(found["nissan/leaf-ze1-62"].ties) == ["nissan/leaf-ze1-40"]
+    assert not found["nissan/leaf-ze0"].ties
+    row = found["nissan/leaf-ze1-40"].as_json()
+    assert row["ties"] == [{"vehicle": "nissan/leaf-ze1-62", "told_apart_by": list(facts)}]
+
+
 PUBLIC = {
     "mitsubishi-outlander-phev-2019/202109061517-parking-brake.gvret.csv": "mitsubishi/outlander-phev-2019",
     "comma2k19-rav4/segment40.candump.log.gz": "toyota/rav4-2017",

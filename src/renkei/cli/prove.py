@@ -15,6 +15,7 @@ from renkei.errors import InputError
 
 if TYPE_CHECKING:
     from renkei.evidence import Evidence
+    from renkei.flows.identify import Candidate
     from renkei.flows.prove import Proof
 
 TimeUnit = Annotated[str | None, typer.Option(metavar="UNIT", help="Unit of bare times in the log: s, ms, us or ns.")]
@@ -77,11 +78,14 @@ def prove(
 def identify(
     log: Annotated[Path, typer.Argument(metavar="LOG", help="A CAN recording, in any dialect, also gzipped.")],
     time_unit: TimeUnit = None,
+    every: Annotated[bool, typer.Option("--all", help="Show also the cars that it refutes.")] = False,
     data: say.Data = None,
     vss: say.Vss = None,
     json: say.AsJson = False,
 ) -> None:
     """Rank the known cars by what a recording says for and against each; exit 3 if it is of none of them.
+
+    Cars between which it does not decide are told with the facts that would.
 
     Example: renkei identify drive.log
     """
@@ -94,10 +98,7 @@ def identify(
     if json:
         say.as_json([candidate.as_json() for candidate in found])
     else:
-        for place, candidate in enumerate(found, 1):
-            say.line(f"{place}. {candidate.vehicle}: {candidate.verdict}")
-            for reason in candidate.reasons:
-                say.line(f"     {reason}")
+        _tell_candidates(found, every)
     if not any(candidate.verdict == "supports" for candidate in found):
         say.note(f"{log}: no known vehicle fits it")
         raise typer.Exit(3)
@@ -141,6 +142,21 @@ def verify(
     else:
         _tell_evidence(evidence, found, wrong, whose_key_is_known=key is not None)
     raise typer.Exit(1 if wrong else 0)
+
+
+def _tell_candidates(found: list[Candidate], every: bool) -> None:
+    shown = [candidate for candidate in found if every or candidate.verdict != "refutes"]
+    places = dict[str, int]()
+    for n, candidate in enumerate(shown, 1):
+        places[candidate.vehicle] = place = min([n, *(places[tied] for tied in candidate.ties if tied in places)])
+        say.line(f"{place}. {candidate.vehicle}: {candidate.verdict}")
+        for reason in candidate.reasons:
+            say.line(f"     {reason}")
+        for other, facts in candidate.ties.items():
+            telling = "; ".join(facts) or "nothing that the catalogue knows"
+            say.line(f"     not told apart from {other} by this recording; what would: {telling}")
+    if rest := len(found) - len(shown):
+        say.line(f"{say.several(rest, 'car')} refuted; see --all")
 
 
 def _tell_evidence(file: Path, found: Evidence, wrong: list[str], *, whose_key_is_known: bool) -> None:
