@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,7 +15,7 @@ from renkei.errors import DoorError, InputError, clipped
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-Pem = bytes | str | Path
+Pem = bytes | str | PathLike[str]
 """What stands in a PEM file, or where that file is."""
 
 
@@ -77,7 +78,7 @@ def _content(name: str, pem: Pem | None) -> bytes | None:
     try:
         return Path(pem).read_bytes()
     except (OSError, ValueError) as e:
-        raise InputError(f"{name} {clipped(pem)}: cannot be read: {getattr(e, 'strerror', None) or e}") from e
+        raise InputError(f"{name} {clipped(str(pem))}: cannot be read: {getattr(e, 'strerror', None) or e}") from e
 
 
 def _judge_certificates(name: str, pem: Pem | None, content: bytes | None) -> list[Certificate]:

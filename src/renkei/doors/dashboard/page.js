@@ -370,13 +370,14 @@ async function showBuses() {
 
 // --- events
 
+function forget(car) {
+  car.card.remove();
+  car.body.remove();
+  cars.delete(car.id);
+}
+
 async function meet(picture) {
-  for (const [id, car] of cars) {
-    if (id in picture) continue;
-    car.card.remove();
-    car.body.remove();
-    cars.delete(id);
-  }
+  for (const [id, car] of cars) if (!(id in picture)) forget(car);
   for (const [id, values] of Object.entries(picture)) {
     if (!cars.has(id)) cars.set(id, newCar(id));
     const car = cars.get(id);
@@ -408,7 +409,10 @@ function connect() {
       if (noLongerPresumed(car, values)) filter();
     }
   });
-  events.addEventListener("ended", () => { events.close(); askForToken(); });
+  events.addEventListener("ended", event => {
+    events.close();
+    wantToken(JSON.parse(event.data).error);
+  });
   events.addEventListener("error", () => {
     put($("state"), "Disconnected");
     put($("lost"), "Disconnected. What you see are the last values that arrived. Trying again…");
@@ -421,10 +425,18 @@ function connect() {
 async function askForToken() {
   const reply = await fetch("api/vehicles").catch(() => null);
   if (!reply || reply.status !== 401) return false;
+  wantToken((await reply.json()).error);
+  return true;
+}
+
+// Who has no token that holds sees nothing, not even what was there before.
+function wantToken(why) {
+  cars.forEach(forget);
+  filter();
   $("lost").hidden = true;
   $("who").hidden = false;
+  put($("refused"), why.startsWith("No auth token") ? "" : why);
   put($("state"), "Waiting for a token");
-  return true;
 }
 
 $("who").addEventListener("submit", async event => {

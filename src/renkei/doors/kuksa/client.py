@@ -69,10 +69,10 @@ class KuksaClient:
     """One server, and with `vehicle` one of its vehicles. To be used in a `with`.
 
     `token` goes with every request as its bearer; `priority`, 0 to 9, with those that set. With `ca`, certificates in
-    PEM or where they are, it speaks TLS and believes a server that one of them signed; `cert` and `key` are for a server
-    that wants to know its clients so. Paths may be leaves, branches or patterns (`*` one level, `**` any number). Every
-    method may raise DoorError (no answer, refused) and UnknownName (a path that the server does not have); the
-    constructor InputError for files that do not do.
+    PEM or where they are, it speaks TLS and believes a server that one of them signed; `cert` and `key` are shown to a
+    server that wants to know its clients so. Paths may be leaves, branches or patterns (`*` one level, `**` any
+    number). Every method may raise DoorError (no answer, refused) and UnknownName (a path that the server does not
+    have); the constructor InputError for files that do not do.
     """
 
     def __init__(
@@ -222,9 +222,7 @@ class KuksaClient:
         if "WRONG_VERSION_NUMBER" in details:
             return DoorError(f"{self._address}: what answers there speaks no TLS")
         if "Tls handshake failed" in details:
-            return DoorError(
-                f"{self._address}: its certificate is of another authority or for another name, or has ended"
-            )
+            return DoorError(f"{self._address}: its certificate is of another authority, for another name, or too old")
         if code is grpc.StatusCode.DEADLINE_EXCEEDED or "failed to connect" in details:
             return Unreachable(f"no KUKSA server answers at {self._address}{self._hint(details)}")
         kind = Unreachable if code is grpc.StatusCode.UNAVAILABLE else DoorError
