@@ -156,7 +156,7 @@ def test_list_signals_of_a_car(reports):
     code, report = reports["list signals of a car"]
     assert code == 0
     keys = ["signal", "type", "datatype", "unit", "rate_hz", "bus", "origin", "access", "settable", "set_with"]
-    keys += ["confidence", "source", "note", "description"]
+    keys += ["confidence", "source", "note", "description", "settable_virtual"]
     assert all(list(offer) == keys for offer in report)
     angle = next(offer for offer in report if offer["signal"] == "Vehicle.Chassis.SteeringWheel.Angle")
     assert (angle["bus"], angle["origin"], angle["rate_hz"]) == ("c-can", "STEERING.STEERING_ANGLE", 100.0)

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from renkei.catalogue import Catalogue
+from renkei.errors import NoMap
 from renkei.flows.offers import offers
+from renkei.flows.virtual_offers import offers_with_virtual
 from renkei.vocabulary import builtin, load
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -92,3 +94,45 @@ def test_in_another_vss_the_unit_changes_and_what_it_lacks_is_set_aside(catalogu
     assert reasons["Vehicle.TraveledDistance"] == "a unit that converts to kPa, got mile"
     assert "Vehicle.Chassis.SteeringWheel.Angle" in reasons
     assert not reasons.keys() & units.keys()
+
+
+CRUISE = "Vehicle.ADAS.CruiseControl.SpeedSet"
+HIGH_BEAM = "Vehicle.Body.Lights.Beam.High.IsOn"
+
+
+def test_what_the_virtual_car_takes_is_told_beside_what_the_real_one_does(catalogue):
+    found = {o.signal: o for o in offers_with_virtual(catalogue, "nissan/leaf-ze1-40")[0]}
+    assert (found[CRUISE].access, found[CRUISE].settable, found[CRUISE].settable_virtual) == (
+        "virtual only",
+        "no",
+        True,
+    )
+    assert (found[HIGH_BEAM].settable, found[HIGH_BEAM].settable_virtual) == ("report", True)
+    assert not found["Vehicle.Speed"].settable_virtual
+    plain = {o.signal for o in offers(catalogue.vehicle("nissan/leaf-ze1-40"))[0]}
+    assert plain == {o.signal for o in found.values() if o.access != "virtual only"}
+
+
+def test_a_car_without_a_map_offers_what_its_virtual_car_says(catalogue):
+    found = {o.signal: o for o in offers_with_virtual(catalogue, "nissan/ariya-63")[0]}
+    assert found[CRUISE].settable_virtual
+    assert (found["Vehicle.Speed"].origin, found["Vehicle.Speed"].rate_hz) == ("simulated", 10)
+    assert found["Vehicle.VehicleIdentification.Brand"].origin == "Nissan"
+
+
+def test_a_car_that_cannot_be_simulated_offers_its_map_alone(catalogue):
+    found, _ = offers_with_virtual(catalogue, "honda/civic-8g")
+    assert not any(o.settable_virtual or o.access == "virtual only" for o in found)
+
+
+def test_a_car_of_which_neither_is_known_is_refused(tmp_path):
+    folder = tmp_path / "makers" / "acme"
+    (folder / "vehicles").mkdir(parents=True)
+    own = '[sources.own]\ntitle = "Own"\nwhere = "here"\nlicence = "CC0-1.0"\n'
+    (folder / "maker.toml").write_text('name = "Acme"\n' + own)
+    (folder / "vehicles" / "one.toml").write_text(
+        'name = "One"\nyears = "2020"\npowertrain = "electric"\n'
+        '[facts]\ntest_mass = { value = 1500, unit = "kg", source = ["own"] }\n'
+    )
+    with pytest.raises(NoMap):
+        offers_with_virtual(Catalogue([tmp_path]), "acme/one")

@@ -73,11 +73,13 @@ def signals(
 ) -> None:
     """List the signals of the vocabulary, or those that one car offers.
 
+    `settable` is of the real car, `virtual` of the car that 'renkei up' simulates: it takes more.
+
     Example: renkei list signals honda/clarity-ev
     """
     from renkei import vocabulary
     from renkei.catalogue import Catalogue
-    from renkei.flows.offers import offers
+    from renkei.flows.virtual_offers import offers_with_virtual
 
     chosen = vocabulary.load(vss) if vss else None
     if vehicle is None:
@@ -85,12 +87,20 @@ def signals(
         if json:
             return say.as_json(rows)
         return say.table(["signal", "type", "datatype", "unit"], [list(r.values())[:4] for r in rows])
-    found, set_aside = offers(Catalogue(data or []).vehicle(vehicle), chosen)
+    catalogue = Catalogue(data or [])
+    found, set_aside = offers_with_virtual(catalogue, vehicle, chosen)
+    if catalogue.vehicle(vehicle).known_map is None:
+        say.note(f"{vehicle} has no CAN map; what its virtual car says ('renkei up --vehicle {vehicle}') is listed")
     if json:
         return say.as_json([offer._asdict() for offer in found])
-    columns = ["signal", "datatype", "unit", "rate", "bus", "from", "confidence", "settable"]
-    cells = [[o.signal, o.datatype, o.unit, o.rate_text, o.bus, o.origin, o.confidence, o.settable_text] for o in found]
-    say.table(columns, cells)
+    columns = ["signal", "datatype", "unit", "rate", "bus", "from", "confidence", "settable", "virtual"]
+    say.table(
+        columns,
+        [
+            [o.signal, o.datatype, o.unit, o.rate_text, o.bus, o.origin, o.confidence, o.settable_text, o.virtual_text]
+            for o in found
+        ],
+    )
     for path, why in set_aside:
         say.note(f"set aside: {path}: {why}")
 

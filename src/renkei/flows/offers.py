@@ -18,6 +18,7 @@ class Offer(NamedTuple):
 
     `access` is "set only" for what the car does not report. `settable` on the live car: "command", by the messages
     `set_with`, which command it; "report", by sending what otherwise the car itself reports with; "no".
+    `settable_virtual`: apps can set it where the car is simulated.
     """
 
     signal: str
@@ -34,12 +35,17 @@ class Offer(NamedTuple):
     source: tuple[str, ...]
     note: str | None
     description: str
+    settable_virtual: bool = False
 
     @property
     def settable_text(self) -> str:
         return {"command": f"yes, by {self.set_with}", "report": f"by its report {self.set_with}"}.get(
             self.settable, "no"
         )
+
+    @property
+    def virtual_text(self) -> str:
+        return "settable" if self.settable_virtual else ""
 
     @property
     def rate_text(self) -> str:
@@ -59,8 +65,8 @@ def offers(vehicle: Vehicle, vocabulary: Vocabulary | None = None) -> tuple[list
         for row in (*message.rows, *message.commands):
             found.setdefault(row.signal.path, []).append((message, row))
     carried = [_offer(several, carriers(plan, several[0][1].signal)) for several in found.values()]
-    fixed = [_fixed(plan.vocabulary[p], fact) for p, fact in vehicle.attributes.items() if p in plan.vocabulary]
-    return sorted([*carried, *fixed], key=lambda o: o.signal), plan.set_aside
+    attributes = [fixed(plan.vocabulary[p], fact) for p, fact in vehicle.attributes.items() if p in plan.vocabulary]
+    return sorted([*carried, *attributes], key=lambda o: o.signal), plan.set_aside
 
 
 def _offer(known: list[_Carrier], setting: list[_Carrier]) -> Offer:
@@ -79,7 +85,8 @@ def _offer(known: list[_Carrier], setting: list[_Carrier]) -> Offer:
     )  # fmt: skip
 
 
-def _fixed(s: Signal, fact: Fact) -> Offer:
+def fixed(s: Signal, fact: Fact) -> Offer:
+    """An attribute of a car."""
     return Offer(
         s.path, s.kind, s.datatype, s.unit, None, None, str(fact.value), "fixed", "no", None, fact.confidence,
         fact.source, None, s.description,

@@ -41,7 +41,7 @@ _OTHERWISE_M_S2 = 1.5
 _BEHIND_S = 0.5
 """A car that falls behind its clock by so much of real time lets the clock slip."""
 _SETTLES_S = 60.0
-_UNMAPPED_S = 0.1
+UNMAPPED_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +155,7 @@ class VirtualFeed:
     @property
     def actuators(self) -> tuple[int, ...]:
         """What apps may set: what every virtual car offers, and the actuators of its map that no physics decide."""
-        settable = [r.signal for m in (self._plan.messages if self._plan else ()) for r in m.rows if r.array < 0]
-        free = [s.path for s in settable if s.kind == "actuator" and s.path not in self._voice.paths]
-        return tuple(dict.fromkeys(self._vocabulary[path].index for path in (*self._wishes.paths, *free)))
+        return tuple(self._vocabulary[path].index for path in settable_paths(self._plan, self._vocabulary))
 
     def start(self) -> None:
         self._thread.start()
@@ -190,7 +188,7 @@ class VirtualFeed:
             state = self._driven.state
             if frames:
                 updates += frames.due(round(at_s * 1e9), partial(self._voice.say, state=state))
-            elif real_s - unmapped_s >= _UNMAPPED_S:
+            elif real_s - unmapped_s >= UNMAPPED_S:
                 unmapped_s, now = real_s, time.time_ns()
                 updates += [(self._vocabulary[p].index, self._voice.say(p, state), now) for p in self._voice.paths]
             if state.wishes != self._driven_wishes:
@@ -225,6 +223,14 @@ class VirtualFeed:
         if path == CHARGING and value == "START" and self._driven.state.now.soc >= self._driven.wishes.charge_limit:
             return "the charge limit is reached"
         return None
+
+
+def settable_paths(plan: Plan | None, vocabulary: Vocabulary) -> tuple[str, ...]:
+    """What apps may set on a virtual car: what each of them offers, and what its map has and no physics decide."""
+    rows = [r.signal for m in (plan.messages if plan else ()) for r in m.rows if r.array < 0]
+    decided = voice(vocabulary).paths
+    free = [s.path for s in rows if s.kind == "actuator" and s.path not in decided]
+    return tuple(dict.fromkeys((*wishes_voice(vocabulary).paths, *free)))
 
 
 def said_by(plan: Plan | None, vocabulary: Vocabulary) -> tuple[int, ...]:
