@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import time
 
 import pytest
 from command import DEMO_LOG, OUTLANDER, RENKEI, renkei
@@ -74,6 +75,19 @@ def test_run_ends_with_ctrl_c_and_says_its_last_words():
     said, wrong = running.communicate(timeout=30)
     assert (running.returncode, wrong) == (0, "")
     assert json.loads(said.splitlines()[-1])["vehicle"] == LEAF
+
+
+def test_run_says_how_it_is_stopped_and_its_columns_stand_in_the_order_of_the_cars():
+    cars = [LEAF, "honda/clarity-ev", "mitsubishi/i-miev"]
+    command = [*RENKEI, "run", "energy-range", "--speed", "20", "--option", "every_s=1"]
+    command += [word for car in cars for word in ("--vehicle", car)]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert running.stderr.readline() == "renkei: energy-range runs; stop with Ctrl-C\n"
+    time.sleep(2)
+    running.send_signal(signal.SIGINT)
+    said, wrong = running.communicate(timeout=30)
+    assert (running.returncode, wrong) == (0, "")
+    assert said.splitlines()[0].split() == cars
 
 
 WRONG = {

@@ -106,8 +106,11 @@ def run(
     catalogue, chosen = Catalogue(data or []), vocabulary.load(vss) if vss else None
     found = chosen_app(catalogue, app, chosen)
     fit = _judged(catalogue, found, vehicle, chosen, is_remote=server is not None)
-    said, wishes = _Said(json), Wishes(out, pairs(option or []), seconds)
-    heard = Heard(said.row, said.failed)
+    said, wishes = _Said(json, [text.partition("=")[0] for text in vehicle]), Wishes(out, pairs(option or []), seconds)
+    ends = seconds is not None or (server is None and all(source_of(text).log for text in fit))
+    heard = Heard(
+        said.row, said.failed, lambda: None if ends or json else say.note(f"{found.id} runs; stop with Ctrl-C")
+    )
     if fit:
         if server is None:
             options = UpOptions(0, None, speed, any_car=any_car)
@@ -191,10 +194,13 @@ async def _stoppable(running: Any) -> None:
 
 
 class _Said:
-    """What the app says of each car: each row as it comes in JSON, the last one of each as a table at the end."""
+    """What the app says of each car: each row as it comes in JSON, the last one of each as a table at the end.
 
-    def __init__(self, json: bool) -> None:
-        self._json, self._lock = json, threading.Lock()
+    `order`: that of the cars in the table, whichever of them spoke first.
+    """
+
+    def __init__(self, json: bool, order: Sequence[str]) -> None:
+        self._json, self._order, self._lock = json, order, threading.Lock()
         self._last: dict[str, Mapping[str, object]] = {}
         self.worst = 0
 
@@ -213,9 +219,10 @@ class _Said:
         """A table of what was said last, a column for each car; lists stand below it."""
         if self._json or not self._last:
             return
-        keys = dict.fromkeys(k for row in self._last.values() for k, v in row.items() if not isinstance(v, list))
-        say.table(["", *self._last], [[key, *(_cell(row.get(key)) for row in self._last.values())] for key in keys])
-        for vehicle, row in self._last.items():
+        last = {car: self._last[car] for car in (*self._order, *self._last) if car in self._last}
+        keys = dict.fromkeys(k for row in last.values() for k, v in row.items() if not isinstance(v, list))
+        say.table(["", *last], [[key, *(_cell(row.get(key)) for row in last.values())] for key in keys])
+        for vehicle, row in last.items():
             for key, value in row.items():
                 if isinstance(value, list) and value:
                     say.line(f"{key}, {vehicle}: {', '.join(map(str, value))}")

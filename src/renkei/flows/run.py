@@ -39,10 +39,11 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """Who hears what an app says of a vehicle, and what went wrong there; both from any thread."""
+    """Who hears what an app says of a vehicle, and what went wrong there, both from any thread; and that all run."""
 
     row: Callable[[str, Row], None]
     failed: Callable[[RenkeiError], None]
+    started: Callable[[], None] = lambda: None
 
 
 def verdicts(catalogue: Catalogue, app: App, vehicles: Sequence[str], vocabulary: Vocabulary | None) -> list[Verdict]:
@@ -155,6 +156,7 @@ class Runs:
         ]
         for thread in self._threads:
             thread.start()
+        self._heard.started()
 
     def stop(self) -> None:
         """End what the apps watch, and wait until each has said its last."""
