@@ -64,7 +64,7 @@ def test_decode(reports):
     assert code == 0
     assert list(report) == [
         "vehicle", "frames", "decoded_frames", "decoded_share", "failed_checksums", "short", "repeated", "lost",
-        "out_of_range", "broken_answers", "samples", "signals", "span_s", "logs", "set_aside", "out",
+        "out_of_range", "broken_answers", "samples", "signals", "span_s", "logs", "overlaps", "set_aside", "out",
     ]  # fmt: skip
     assert (report["vehicle"], report["out"], report["set_aside"]) == (OUTLANDER, "o.parquet", [])
     assert report["decoded_share"] == pytest.approx(report["decoded_frames"] / report["frames"], abs=1e-6)
@@ -72,7 +72,7 @@ def test_decode(reports):
     (log,) = report["logs"]
     assert list(log) == [
         "file", "dialect", "time_base", "time_unit", "start_text", "assumed", "channels", "unused_channels", "frames",
-        "skipped", "first_skipped", "ignored",
+        "skipped", "first_skipped", "ignored", "first_ns", "last_ns",
     ]  # fmt: skip
     assert (log["file"], log["dialect"], log["time_base"]) == (str(DEMO_LOG), "candump", "boot")
     assert log["channels"] == {"c-can": "can0", "ev-can": "can1"}

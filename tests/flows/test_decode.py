@@ -281,6 +281,29 @@ def test_the_command_writes_the_table_that_python_gives(tmp_path):
     assert [(s, v and float(v), t, q) for s, v, t, q in read] == shown
 
 
+def test_logs_of_the_same_time_are_told_once_with_the_longest_overlap_first(catalogue, tmp_path):
+    lines = gzip.decompress(DEMO_LOG.read_bytes()).decode().splitlines(keepends=True)
+    half = len(lines) // 2
+    parts = {"first.log": lines[:half], "second.log": lines[half:], "whole.log": lines}
+    logs = [tmp_path / name for name in parts]
+    for log, part in zip(logs, parts.values(), strict=True):
+        log.write_text("".join(part))
+    samples, summary = decode_logs(logs, OUTLANDER, catalogue)
+    samples.close()
+    assert {frozenset(pair[:2]) for pair in summary.overlaps} == {
+        frozenset((str(logs[0]), str(logs[2]))), frozenset((str(logs[1]), str(logs[2])))
+    }  # fmt: skip
+    assert summary.overlaps[0][2] >= summary.overlaps[1][2] > 1
+    done = subprocess.run(
+        [sys.executable, "-m", "renkei", "decode", *logs, "--vehicle", OUTLANDER], capture_output=True, text=True
+    )
+    told = r"(?m)^  .* cover the same [\d.]+ s, as each counts from its own start, and 1 pair more"
+    assert len(re.findall(told, done.stdout)) == 1
+    samples, summary = decode_logs(logs[:2], OUTLANDER, catalogue)
+    samples.close()
+    assert summary.overlaps == []
+
+
 def test_python_takes_one_path_or_several_of_logs_and_of_catalogues(tmp_path):
     log = write_frames(tmp_path / "one.log", *((t / 10, "can0", 956, bytes(8)) for t in range(5)))
     tables = [

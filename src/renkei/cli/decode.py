@@ -102,6 +102,13 @@ def _tell(summary: Summary, out: Path | None) -> None:
             say.line(f"    assumed: {sentence}")
         if log.skipped:
             say.line(f"    {say.several(log.skipped, 'line')} not readable; first: {log.first_skipped}")
+    if overlaps := summary.overlaps:
+        one, other, seconds = overlaps[0]
+        more = f", and {say.several(len(overlaps) - 1, 'pair')} more" if overlaps[1:] else ""
+        starts = any(log.time_base == "boot" and log.file == one for log in summary.logs)
+        why = ", as each counts from its own start" if starts else ""
+        names = f"{Path(one).name} and {Path(other).name}"
+        say.line(f"  {names} cover the same {seconds:,.1f} s{why}{more}; samples of both are kept")
     print(f"  {say.several(len(summary.signals), 'signal')}, {say.several(summary.samples, 'sample')}", end="")
     print(f" over {(summary.last_ns - summary.first_ns) / 1e9:,.1f} s")
     troubles = {

@@ -60,6 +60,8 @@ class LogSummary:
     skipped: int
     first_skipped: str | None
     ignored: int
+    first_ns: int
+    last_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,17 @@ class Summary:
     first_ns: int
     last_ns: int
     set_aside: tuple[SetAside, ...]
+
+    @property
+    def overlaps(self) -> list[tuple[str, str, float]]:
+        """Two logs each that cover the same time, and for how many seconds; the longest first."""
+        found = []
+        for i, one in enumerate(self.logs):
+            for other in self.logs[:i]:
+                ns = min(one.last_ns, other.last_ns) - max(one.first_ns, other.first_ns)
+                if ns > _OVERLAP_NS and one.time_base == other.time_base:
+                    found.append((other.file, one.file, ns / 1e9))
+        return sorted(found, key=lambda pair: -pair[2])
 
     @property
     def decoded_share(self) -> float:
@@ -104,6 +117,7 @@ class Summary:
             "signals": list(self.signals),
             "span_s": (self.last_ns - self.first_ns) / 1e9,
             "logs": [asdict(log) for log in self.logs],
+            "overlaps": [{"logs": [one, other], "seconds": s} for one, other, s in self.overlaps],
             "set_aside": [s._asdict() for s in self.set_aside],
         }
 
@@ -137,6 +151,12 @@ def decode_logs(
     return run.samples, run.summary()
 
 
+_OVERLAP_NS = 1_000_000_000
+"""Loggers write the frames of their channels a little out of order; parts of one log overlap by moments."""
+_NEVER = 2**63 - 1, -(2**63)
+"""First and last time of no frames at all."""
+
+
 class _Run:
     """One decoding of one car over several logs."""
 
@@ -145,7 +165,7 @@ class _Run:
         self.samples = Samples(vehicle, scratch=options.scratch)
         self.counts = Counts()
         self.logs: list[LogSummary] = []
-        self.first_ns, self.last_ns = 2**63 - 1, -(2**63)
+        self.first_ns, self.last_ns = _NEVER
 
     def take(self, path: str | Path) -> None:
         log = open_log(path, time_unit=self.options.time_unit)
@@ -154,19 +174,20 @@ class _Run:
         must_be(self.car, log, beginning, buses)
         engine, answers = ColumnEngine(self.plan), Answers(self.plan)
         channels: tuple[str, ...] = ()
+        first_ns, last_ns = _NEVER
         for frames in beginning.blocks():
             channels = frames.channels
             carried = buses.of(frames)
             for column in (*engine.decode(frames, carried), *answers.decode(frames, carried)):
                 self.samples.add(self.plan.vocabulary.signals[column.index].path, column)
             if len(frames):
-                self.first_ns = min(self.first_ns, int(frames.t.min()))
-                self.last_ns = max(self.last_ns, int(frames.t.max()))
+                first_ns, last_ns = min(first_ns, int(frames.t.min())), max(last_ns, int(frames.t.max()))
             if self.options.progress:
                 self.options.progress(log.position, log.size)
         self._add(engine.counts)
         self._add(replace(answers.counts, frames=0))  # the frames of answers were counted above
-        self.logs.append(_log_summary(log, engine.counts.frames, buses, channels))
+        self.first_ns, self.last_ns = min(self.first_ns, first_ns), max(self.last_ns, last_ns)
+        self.logs.append(_log_summary(log, engine.counts.frames, buses, channels, (first_ns, last_ns)))
 
     def _add(self, counts: Counts) -> None:
         for part in fields(Counts):
@@ -213,11 +234,11 @@ def ahead(blocks: Iterator[Frames], depth: int = 1) -> Iterator[Frames]:
         reader.join()
 
 
-def _log_summary(log: Log, frames: int, buses: Buses, channels: Sequence[str]) -> LogSummary:
+def _log_summary(log: Log, frames: int, buses: Buses, channels: Sequence[str], span_ns: tuple[int, int]) -> LogSummary:
     first = log.first_skipped
     used = buses.channels
     return LogSummary(
         str(log.path), log.dialect, log.time_base, log.time_unit, log.start_text, tuple(log.assumed), used,
         tuple(c for c in channels if c not in used.values()), frames, log.skipped,
-        f"line {first[0]}: {first[2]}: {first[1]!r}" if first else None, log.ignored,
+        f"line {first[0]}: {first[2]}: {first[1]!r}" if first else None, log.ignored, *span_ns,
     )  # fmt: skip
