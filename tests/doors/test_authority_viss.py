@@ -7,11 +7,13 @@ import time
 import pytest
 from open_viss import FIRST, PATIENCE_S, SECOND, OpenViss, error, v3
 from tokens import Issuer, write_trust
+from websockets.exceptions import ConnectionClosed
 
 from renkei.authority.audit import AuditLog, check
 from renkei.authority.authority import Authority
 from renkei.doors.guard import Guard
 from renkei.doors.http import COOKIE
+from renkei.doors.viss import session
 
 SPEED, FAN = "Vehicle.Speed", "Vehicle.Cabin.HVAC.Station.Row1.Driver.FanSpeed"
 ANY = v3("change", {"logic-op": "ne", "diff": "0"})
@@ -151,6 +153,27 @@ def test_a_subscription_ends_when_its_token_is_revoked_and_others_go_on(house):
     assert revoked.event()["error"]["description"] == "Invalid auth token: revoked"
     house.door.publish({SPEED: 70.0})
     assert kept.values() == ["70.0"]
+
+
+def test_a_websocket_that_never_shows_a_token_is_closed_and_who_shows_one_stays(house, monkeypatch):
+    monkeypatch.setattr(session, "UNSHOWN_S", 0.4)
+    issuer = house.issuers[FIRST]
+    stranger, liar = house.socket(), house.socket(FIRST, "nonsense")
+    by_header, by_message, subscribed = house.socket(FIRST, issuer.token()), house.socket(), house.socket()
+    assert error(stranger.ask("get", SPEED)) == MISSING
+    assert "data" in by_message.ask("get", SPEED, authorization=issuer.token(lasts_s=2))
+    subscribed.subscribe(SPEED, ANY, authorization=issuer.token())
+    for client in (stranger, liar):
+        with pytest.raises(ConnectionClosed) as e:
+            client.receive()
+        assert e.value.rcvd.code == 1008
+        assert e.value.rcvd.reason.startswith("no token that holds was shown in 0.4 s: ")
+    with pytest.raises(ConnectionClosed) as e:
+        by_message.receive()  # once its token has expired
+    assert e.value.rcvd.reason.endswith("expired")
+    assert "data" in by_header.ask("get", SPEED)
+    house.door.publish({SPEED: 71.0})
+    assert subscribed.values() == ["71.0"]
 
 
 class Browser:

@@ -7,7 +7,8 @@ from urllib.parse import quote
 from urllib.request import urlopen
 
 import pytest
-from open_viss import FIRST, PATIENCE_S, SECOND, OpenViss, error, v2, v3
+from open_viss import FIRST, PATIENCE_S, SECOND, OpenViss, error, v2, v3, validators
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from renkei.broker import Broker
@@ -206,6 +207,47 @@ def test_each_car_is_found_under_its_id_and_the_first_at_the_root(door):
         assert door.connect(path or "/").ask("get", SPEED)["data"]["dp"]["value"] == value
         for spelling in ("/Vehicle/Speed", "/Vehicle.Speed"):
             assert door.get(path + spelling)[1]["data"]["dp"]["value"] == value
+
+
+def test_a_header_chooses_the_car_at_the_root(door):
+    door.publish({SPEED: 1.0}, FIRST)
+    door.publish({SPEED: 2.0}, SECOND)
+    for chosen, value in ((FIRST, "1.0"), (SECOND, "2.0")):
+        header = {"renkei-vehicle": chosen}
+        assert door.http("GET", "/Vehicle/Speed", **header)[1]["data"]["dp"]["value"] == value
+        assert door.http("GET", f"/vehicles/{chosen}/Vehicle/Speed", **header)[0] == 200
+        client = door.connect(additional_headers=header)
+        assert client.ask("get", SPEED)["data"]["dp"]["value"] == value
+    status, answer = door.http("GET", "/Vehicle/Speed", **{"renkei-vehicle": "acme/one-2018"})
+    assert (status, error(answer)) == (404, ("404", "unavailable_data"))
+    status, answer = door.http("GET", f"/vehicles/{FIRST}/Vehicle/Speed", **{"renkei-vehicle": SECOND})
+    assert (status, error(answer)) == (400, ("400", "bad_request"))
+
+
+@pytest.mark.parametrize("path", ["/Vehicle/Spede", "/Vehicel/Speed", "/no/such", f"/vehicles/{FIRST}/Vehicel/Speed"])
+def test_a_path_that_is_none_is_refused_in_the_words_of_the_standard(quiet_door, path):
+    for method, body in (("GET", None), ("POST", {"value": "1"})):
+        status, answer = quiet_door.http(method, path, body)
+        assert (status, error(answer)) == (404, ("404", "unavailable_data"))
+        assert path.rsplit("/")[-1] in answer["error"]["description"]
+        validators()[1].validate(answer["error"])
+
+
+@pytest.mark.parametrize("path", ["/api/vehicle", "/api/vehicles/acme/one-2019/signal"])
+def test_a_path_that_is_none_of_the_dashboard_is_told_in_a_line(quiet_door, path):
+    assert quiet_door.http("GET", path) == (404, {"error": f"nothing is at '{path}'"})
+
+
+def test_a_sub_protocol_that_is_unknown_is_refused(quiet_door):
+    for offered in (["VISSv9"], ["soap", "wamp"]):
+        with pytest.raises(InvalidStatus) as e:
+            connect(f"ws://127.0.0.1:{quiet_door.port}/", subprotocols=offered)
+        assert e.value.response.status_code == 400
+        answer = json.loads(e.value.response.body)
+        assert error(answer) == ("400", "bad_request")
+        assert f"'{offered[0]}': expected VISSv3 or VISSv2" in answer["error"]["description"]
+    with connect(f"ws://127.0.0.1:{quiet_door.port}/", subprotocols=["VISSv9", "VISSv2"]) as socket:
+        assert socket.subprotocol == "VISSv2"
 
 
 def test_an_unknown_car_is_named_with_its_nearest(quiet_door):

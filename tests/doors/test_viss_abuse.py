@@ -286,7 +286,11 @@ def test_wrong_queries_are_refused(quiet_door, query):
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS"])
 def test_other_methods_are_refused(quiet_door, method):
-    assert quiet_door.http(method, "/Vehicle/Speed")[0] == 405
+    for path in ("/Vehicle/Speed", f"/vehicles/{FIRST}/Vehicle/Speed"):
+        status, answer = quiet_door.http(method, path)
+        assert (status, error(answer)) == (405, ("400", "bad_request"))
+        assert answer["error"]["description"] == f"Unknown method '{method}': expected GET to read, POST to set"
+        assert "ts" in answer
 
 
 # --- whom it answers

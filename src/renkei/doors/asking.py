@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from renkei.errors import InputError
 
+VEHICLE_KEY = "renkei-vehicle"
+"""Metadata of a call, header of a request: which vehicle, where a port serves several."""
 PRIORITY_KEY, NOT_AFTER_KEY = "renkei-priority", "renkei-not-after"
 HIGHEST_PRIORITY = 9
 _SECOND_NS = 1_000_000_000

@@ -8,9 +8,9 @@ import ipaddress
 import logging
 import re
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -25,7 +25,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from renkei.doors.guard import Guard, Guest, bearer
 from renkei.doors.tls import Tls
-from renkei.errors import DoorError, Exhausted, InputError, NotAuthenticated, NotPermitted
+from renkei.errors import DoorError, Exhausted, InputError, NotAuthenticated, NotPermitted, clipped
 
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 EVERYWHERE = frozenset({"0.0.0.0", "::"})
@@ -39,9 +39,14 @@ _STOP_S = 0.5
 
 
 class RouteSet(Protocol):
-    """What is found on the port, and its end: `close` ends streams that would not end by themselves."""
+    """What is found on the port, and its end: `close` ends streams that would not end by themselves.
+
+    `unknown` answers for a path that no set has, where that is this set's business; else None.
+    """
 
     def routes(self) -> Sequence[BaseRoute]: ...
+
+    def unknown(self, request: Request) -> Response | None: ...
 
     def close(self) -> None: ...
 
@@ -193,7 +198,19 @@ def _listener(host: str, port: int) -> socket.socket:
 def application(sets: Sequence[RouteSet], host: str) -> ASGIApp:
     """All routes as an ASGI application that answers requests for `host` and for this machine only."""
     routes = [route for s in sets for route in s.routes()]
-    handlers = {HTTPException: lambda request, e: refusal(e.status_code, e.detail, e.headers)}
+
+    def refused(request: Request, e: Exception) -> Response:
+        assert isinstance(e, HTTPException)
+        path = clipped(request.url.path)
+        if e.status_code == 404:
+            told = (s.unknown(request) for s in sets)
+            return next((answer for answer in told if answer), None) or refusal(404, f"nothing is at {path}")
+        if e.status_code == 405:
+            allowed = (e.headers or {}).get("Allow", "")
+            return refusal(405, f"unknown method {clipped(request.method)} at {path}: expected {allowed}", e.headers)
+        return refusal(e.status_code, e.detail, e.headers)
+
+    handlers: dict[Any, Any] = {HTTPException: refused}
     return Gate(Starlette(routes=routes, exception_handlers=handlers), host)
 
 
@@ -255,6 +272,6 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def refusal(status: int, text: str, headers: dict[str, str] | None = None) -> Response:
+def refusal(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
     """What is answered where nothing else is."""
     return JSONResponse({"error": text}, status, headers)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from renkei.broker import Broker
@@ -11,7 +13,8 @@ from renkei.doors.dashboard.events import Events
 from renkei.doors.dashboard.routes import routes
 from renkei.doors.dashboard.view import Buses, View
 from renkei.doors.guard import Guard
-from renkei.errors import UnknownName
+from renkei.doors.http import refusal
+from renkei.errors import UnknownName, clipped
 from renkei.vocabulary import Vocabulary
 
 
@@ -42,6 +45,11 @@ class Dashboard:
 
     def routes(self) -> list[BaseRoute]:
         return routes(self._view, self._events, self._guard)
+
+    def unknown(self, request: Request) -> Response | None:
+        """What stands at a path below /api that is none."""
+        path = request.url.path
+        return refusal(404, f"nothing is at {clipped(path)}") if path.startswith("/api/") else None
 
     def close(self) -> None:
         """End all streams."""

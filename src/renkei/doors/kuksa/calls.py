@@ -16,6 +16,7 @@ from google.protobuf.message import DecodeError
 
 from renkei.authority.scopes import Action
 from renkei.broker import Broker, Changes, Watcher
+from renkei.doors.asking import VEHICLE_KEY
 from renkei.doors.guard import Guard, Guest, bearer
 from renkei.doors.kuksa.metadata import v2_metadata
 from renkei.doors.kuksa.schema import FIELDS
@@ -23,7 +24,6 @@ from renkei.doors.kuksa.wire import Encoder, varint
 from renkei.errors import Exhausted, InputError, NotAuthenticated, NotPermitted, OutputError, UnknownName
 from renkei.vocabulary import Signal, Vocabulary
 
-VEHICLE_KEY = "renkei-vehicle"
 PATH_LENGTH = 1000
 BUFFER_SIZE = 1000
 MESSAGE_BYTES = 4 * 1024 * 1024

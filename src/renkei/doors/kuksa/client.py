@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, Self
 import grpc
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from renkei.doors.asking import PRIORITY_KEY
-from renkei.doors.kuksa.calls import LOST_FIELD, VEHICLE_KEY
+from renkei.doors.asking import PRIORITY_KEY, VEHICLE_KEY
+from renkei.doors.kuksa.calls import LOST_FIELD
 from renkei.doors.kuksa.schema import DATA_TYPES, FIELDS, V1, V2
 from renkei.doors.kuksa.wire import value_of
 from renkei.doors.tls import Pem, client_credentials

@@ -13,6 +13,7 @@ from starlette.websockets import WebSocket
 
 from renkei.authority.tokens import EVERYONE, NOBODY
 from renkei.broker import Broker
+from renkei.doors.asking import VEHICLE_KEY
 from renkei.doors.guard import GUARDED, Guard, Guest
 from renkei.doors.http import REQUEST_S, peer_of, token_of
 from renkei.doors.viss import wire
@@ -22,11 +23,12 @@ from renkei.doors.viss.filters import version_of
 from renkei.doors.viss.refusals import Refused, Version, bad_request, refused_by_guard, unavailable
 from renkei.doors.viss.session import Session
 from renkei.doors.viss.tree import Tree
-from renkei.errors import UnknownName
+from renkei.errors import UnknownName, clipped
 from renkei.vocabulary import Vocabulary
 
 SUBPROTOCOLS: dict[str, Version] = {"VISSv3": 3, "VISSv2": 2}
-_METHODS = ["GET", "POST"]
+_READING = ("GET", "HEAD")
+_ALLOWED = {"Allow": "GET, HEAD, POST"}
 
 
 class Viss:
@@ -43,30 +45,37 @@ class Viss:
 
     def routes(self) -> list[BaseRoute]:
         """HTTP takes no path but those of the tree and below /vehicles, WebSocket / and those."""
-        routes: list[BaseRoute] = [
+        shapes = [f"/{root}{below}" for root in self._tree.roots for below in ("", "/{below:path}", ".{below:path}")]
+        return [
             WebSocketRoute("/", self._socket),
             WebSocketRoute("/vehicles/{path:path}", self._socket),
-            Route("/vehicles/{path:path}", self._request, methods=_METHODS),
+            *(_any_method(shape, self._request) for shape in ("/vehicles/{path:path}", *shapes)),
         ]
-        for root in self._tree.roots:
-            shapes = (f"/{root}", f"/{root}/{{below:path}}", f"/{root}.{{below:path}}")
-            routes += [Route(shape, self._request, methods=_METHODS) for shape in shapes]
-        return routes
+
+    def unknown(self, request: Request) -> Response:
+        """What stands at a path that is none."""
+        refused = unavailable(f"Data is unknown: nothing is at {clipped(request.url.path)}")
+        return _answer({"error": refused.told(3)}, refused.number)
 
     def close(self) -> None:
         """The server ends the sessions."""
 
     async def _socket(self, socket: WebSocket) -> None:
+        stated = socket.scope["subprotocols"]
+        offered = [name for name in SUBPROTOCOLS if name in stated]
         try:
-            vehicle, below = self._addressed(socket.path_params)
+            vehicle, below = self._addressed(socket)
             if below:
                 raise unavailable(f"no WebSocket at {below[:200]}")
+            # VISS 3.0, Transport, "Secure WebSocket", "Initialization": the sub-protocol tells how messages are read.
+            if stated and not offered:
+                expected = " or ".join(SUBPROTOCOLS)
+                raise bad_request(f"Unknown sub-protocol {clipped(stated[0])}: expected {expected}, or none")
         except Refused as refused:
             await socket.send_denial_response(_answer({"error": refused.told(3)}, refused.number))
             return
         # Who shows no token here may show one in each message, as the standard has it.
         stranger = Guest(NOBODY if self._guard.authority else EVERYONE, peer_of(socket, "viss"))
-        offered = [name for name in SUBPROTOCOLS if name in socket.scope["subprotocols"]]
         await socket.accept(offered[0] if offered else None)
         version = SUBPROTOCOLS[offered[0]] if offered else None
         await Session(socket, self._car(vehicle, socket, stranger), version).run()
@@ -76,7 +85,10 @@ class Viss:
         try:
             stated = _stated(request)
             version = version_of(stated.get("filter")) or 3
-            vehicle, below = self._addressed(request.path_params)
+            if request.method not in (*_READING, "POST"):
+                description = f"Unknown method {clipped(request.method)}: expected GET to read, POST to set"
+                return _answer({"error": bad_request(description).told(version)}, 405, _ALLOWED)
+            vehicle, below = self._addressed(request)
             path = below if "path" in request.path_params else request.scope["path"].strip("/")
             guest = self._guard.admit(token_of(request), peer_of(request, "viss"), "viss")
             self._guard.count_request(guest)
@@ -95,15 +107,23 @@ class Viss:
             self._guard.refused(refused.description, door="viss", peer=peer_of(request, "viss"), status=refused.number)
         return _answer({"error": refused.told(version)}, refused.number)
 
-    def _addressed(self, params: dict[str, Any]) -> tuple[str, str]:
-        """The vehicle and what follows it; an id may have slashes of its own."""
-        if "path" not in params:
-            return self._vehicles[0], ""
-        path = params["path"]
+    def _addressed(self, asked: Request | WebSocket) -> tuple[str, str]:
+        """The vehicle, by the path or else by a header, and what follows it; an id may have slashes of its own."""
+        stated, path = asked.headers.get(VEHICLE_KEY), asked.path_params.get("path")
+        if path is None:
+            vehicle = self._vehicles[0] if stated is None else stated
+            if vehicle not in self._vehicles:
+                raise self._no_such(vehicle)
+            return vehicle, ""
         for vehicle in self._vehicles:
             if path == vehicle or path.startswith(vehicle + "/"):
+                if stated not in (None, vehicle):
+                    raise bad_request(f"{VEHICLE_KEY} says {clipped(stated)}, the path {vehicle}")
                 return vehicle, path[len(vehicle) :].strip("/")
-        raise unavailable(str(UnknownName("vehicle", path[:100], self._guard.told_of(self._vehicles))))
+        raise self._no_such(path)
+
+    def _no_such(self, vehicle: str) -> Refused:
+        return unavailable(str(UnknownName("vehicle", vehicle[:100], self._guard.told_of(self._vehicles))))
 
     def _car(self, vehicle: str, asked: Request | WebSocket, guest: Guest) -> Car:
         return Car(self._broker, vehicle, self._tree, asked.scope["server"][1], self._guard, guest)
@@ -130,6 +150,14 @@ async def _body(request: Request) -> dict[str, Any]:
     return wire.read(bytes(body))
 
 
-def _answer(content: dict[str, Any], status: int = 200) -> Response:
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+def _any_method(path: str, answer: Any) -> Route:
+    """A method that is none of ours is answered in the words of VISS too."""
+    route = Route(path, answer)
+    route.methods = None
+    return route
+
+
+def _answer(content: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    if status == 401:
+        headers = {"WWW-Authenticate": "Bearer"}
     return Response(wire.write(content | {"ts": wire.now()}), status, headers, media_type="application/json")

@@ -30,6 +30,11 @@ MOST_SUBSCRIPTIONS = 200
 """Subscriptions of one client at a time."""
 STALLED_S = 30.0
 """A client that takes nothing for so long is gone."""
+POLICY = 1008
+"""The status of a WebSocket that is closed for what its client does or leaves undone (RFC 6455, 7.4.1)."""
+_LONGEST_REASON = 120
+UNSHOWN_S = 10.0
+"""Where tokens are asked for, a connection for which none holds is closed after so long, and looked at as often."""
 ACTIONS = ("get", "set", "subscribe", "unsubscribe")
 
 
@@ -50,11 +55,14 @@ class Session:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._ids = itertools.count(1)
         self._tasks = asyncio.TaskGroup()
+        self._shown = token_of(socket)
 
     async def run(self) -> None:
         """Answer until the client is gone; then nothing of it is left."""
         try:
             async with self._tasks:
+                if self._guard.authority:
+                    self._tasks.create_task(self._leave_strangers())
                 await self._listen()
         except* (WebSocketDisconnect, TimeoutError):
             pass
@@ -69,6 +77,19 @@ class Session:
                 raise WebSocketDisconnect(event.get("code", 1005))
             await self._answer(event.get("text"))
             await asyncio.sleep(0)  # what waits in the queue and on the network need not wait: others take their turn
+
+    async def _leave_strangers(self) -> None:
+        """VISS 3.0, Transport, "Secure WebSocket", "Closure": a server may end what asks for nothing."""
+        while True:
+            await asyncio.sleep(UNSHOWN_S)
+            if self._subscriptions:  # each ends with its own token
+                continue
+            try:
+                self._guard.admit(self._shown, self._car.guest.peer, "viss")
+            except NotAuthenticated as e:
+                why = f"no token that holds was shown in {UNSHOWN_S:g} s: {e}"
+                await self._socket.close(POLICY, why[:_LONGEST_REASON])
+                raise WebSocketDisconnect(POLICY) from None
 
     async def _answer(self, text: str | None) -> None:
         request: dict[str, Any] = {}
@@ -101,6 +122,7 @@ class Session:
             raise bad_request("The request is malformed: expected authorization to be a string")
         token = bearer(token) or token or token_of(self._socket)
         guest = self._guard.admit(token, self._car.guest.peer, "viss")
+        self._shown = token
         self._guard.count_request(guest)
         self._guard.reach(guest, self._car.vehicle)
         return self._car.seen_by(guest)
