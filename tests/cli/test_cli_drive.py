@@ -48,8 +48,16 @@ def test_the_trace_is_written_and_drawn(tmp_path):
     table = parquet.read_table(out)
     assert table.num_rows == 765
     assert {"time_s", "speed_m_s", "voltage_v", "current_a", "soc", "cells_c", "limit"} <= set(table.column_names)
+    assert b"positive out of the battery" in table.schema.metadata[b"signs"]
+    assert (table["current_a"][20].as_py() > 0) == (table["force_n"][20].as_py() > 0)
     assert picture.read_bytes()[:4] == b"\x89PNG"
     assert sorted(f.name for f in tmp_path.iterdir()) == ["trace.parquet", "trace.png"]
+
+
+def test_the_plot_has_current_and_power_positive_into_the_battery_and_says_so(tmp_path):
+    picture = tmp_path / "trace.svg"
+    assert renkei("drive", LEAF, "--cycle", "udds", "--plot", picture).returncode == 0
+    assert picture.read_text().count("battery, positive into it") == 2
 
 
 def test_a_part_that_does_not_fit_is_told():

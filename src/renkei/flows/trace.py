@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,9 +13,13 @@ from renkei.flows.drive import Driven
 from renkei.sim.columns import LIMITS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pyarrow
+    from numpy.typing import NDArray
 
 PLOTS = (".svg", ".png", ".pdf")
+SIGNS = "dc_w, current_a: positive out of the battery; wheel_w, force_n: positive when they drive"
 
 
 def writable(out: Path | None, plot: Path | None) -> None:
@@ -30,14 +34,17 @@ def writable(out: Path | None, plot: Path | None) -> None:
 
 
 def table(driven: Driven) -> pyarrow.Table:
-    """The trace in columns with units in their names; `limit` in words, null where none bound."""
+    """The trace in columns with units in their names; `limit` in words, null where none bound.
+
+    `dc_w` and `current_a` are positive out of the battery, as `signs` in the metadata says.
+    """
     import pyarrow as pa
 
     trace = driven.drive.trace
     words = pa.array([None if i < 0 else LIMITS[int(i)] for i in trace["limit"]], pa.string())
     columns = {name: pa.array(np.ascontiguousarray(column)) for name, column in trace.items() if name != "limit"}
     made = pa.table({**columns, "limit": words})
-    names = {"vehicle": driven.built.vehicle.id, "cycle": driven.cycle.name}
+    names = {"vehicle": driven.built.vehicle.id, "cycle": driven.cycle.name, "signs": SIGNS}
     return made.replace_schema_metadata({key: value.encode() for key, value in names.items()})
 
 
@@ -53,19 +60,30 @@ def write(driven: Driven, out: Path) -> None:
             pyarrow.parquet.write_table(table(driven), beside)
 
 
+def _panels(trace: Mapping[str, NDArray[np.float64]]) -> list[tuple[str, list[tuple[str, NDArray[np.float64]]]]]:
+    """What is drawn, by unit: power and current of the battery as VSS has them, positive into it."""
+    return [
+        ("km/h", [("asked", trace["asked_m_s"] * 3.6), ("driven", trace["speed_m_s"] * 3.6)]),
+        (
+            "kW",
+            [
+                ("wheels, positive when they drive", trace["wheel_w"] / 1000),
+                ("battery, positive into it", -trace["dc_w"] / 1000),
+            ],
+        ),
+        ("V", [("voltage", trace["voltage_v"])]),
+        ("A", [("battery, positive into it", -trace["current_a"])]),
+        ("%", [("state of charge of the cells", trace["soc"] * 100)]),
+        ("°C", [("cells", trace["cells_c"]), ("case", trace["case_c"])]),
+    ]
+
+
 def plot(driven: Driven, out: Path) -> None:
     """Draw speed, power, voltage, current, charge and temperature over time. Raises OutputError."""
     from matplotlib.figure import Figure
 
-    trace, minutes = driven.drive.trace, driven.drive.trace["time_s"] / 60
-    panels: list[tuple[str, list[tuple[str, Any]]]] = [
-        ("km/h", [("asked", trace["asked_m_s"] * 3.6), ("driven", trace["speed_m_s"] * 3.6)]),
-        ("kW", [("wheels", trace["wheel_w"] / 1000), ("battery", trace["dc_w"] / 1000)]),
-        ("V", [("voltage", trace["voltage_v"])]),
-        ("A", [("current, positive out of the battery", trace["current_a"])]),
-        ("%", [("state of charge of the cells", trace["soc"] * 100)]),
-        ("°C", [("cells", trace["cells_c"]), ("case", trace["case_c"])]),
-    ]
+    minutes = driven.drive.trace["time_s"] / 60
+    panels = _panels(driven.drive.trace)
     figure = Figure(figsize=(10, 13), layout="constrained")
     axes = figure.subplots(len(panels), 1, sharex=True)
     for axis, (unit, lines) in zip(axes, panels, strict=True):
