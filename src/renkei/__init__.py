@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
     from renkei.app import App
     from renkei.car import AsyncCar, Car, Running
+    from renkei.fit.finding import Verdict
     from renkei.flows.drive import Driven
     from renkei.flows.prove import Proof
 
-__all__ = ["connect", "connect_async", "decode", "drive", "prove", "sweep"]
+__all__ = ["connect", "connect_async", "decode", "drive", "fit", "prove", "sweep"]
 
 _Path = str | PathLike[str]
 
@@ -80,6 +81,27 @@ def prove(
     folders = [data] if isinstance(data, str | PathLike) else list(data)
     catalogue = Catalogue([Path(folder) for folder in folders])
     return judge([Path(log) for log in logs], vehicle, catalogue, vocabulary.load(Path(vss)) if vss else None, buses)
+
+
+def fit(
+    subject: str,
+    host: str,
+    *,
+    with_: Iterable[str] = (),
+    data: _Path | Iterable[_Path] = (),
+    vss: _Path | None = None,
+) -> Verdict:
+    """Whether a part or app works in a vehicle, a part in another part, or anything by a standard: as `renkei fit`.
+
+    `level` of what comes back is ok, degrade, unknown or break, `first_limit` the finding that binds first, `findings`
+    all of them. `with_`: ids of aids, and of parts that stand in the host instead of its own. Raises
+    renkei.errors.RenkeiError with a text of one line.
+    """
+    from renkei import vocabulary
+    from renkei.catalogue import Catalogue
+    from renkei.flows.judge import judge
+
+    return judge(Catalogue(_several(data)), subject, host, with_, vocabulary.load(Path(vss)) if vss else None)
 
 
 def drive(

@@ -14,7 +14,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from renkei.aid import Aid
 from renkei.app import App
+from renkei.catalogue.aid_files import read_aid
 from renkei.catalogue.app_files import read_app
 from renkei.catalogue.maker_files import MakerFile, MapFile
 from renkei.catalogue.map_rows import bus_and_name, known_sources, row_of, uds_answer
@@ -97,7 +99,7 @@ class Catalogue:
     @cached_property
     def standards(self) -> tuple[str, ...]:
         """Ids of all standards, sorted."""
-        return tuple(sorted({f.stem for folder in self.folders for f in (folder / "standards").glob("*.toml")}))
+        return self._stems("standards")
 
     def standard(self, standard: str) -> Standard:
         """The standard with that id; raises UnknownName."""
@@ -106,16 +108,26 @@ class Catalogue:
         return self._once("standard", standard, lambda: self._read_standard(standard))  # type: ignore[no-any-return]
 
     @cached_property
+    def aids(self) -> tuple[str, ...]:
+        """Ids of all aids, sorted."""
+        return self._stems("aids")
+
+    def aid(self, aid: str) -> Aid:
+        """The aid with that id; raises UnknownName."""
+        if aid not in self.aids:
+            raise UnknownName("aid", aid, self.aids, "('renkei list aids' shows all)")
+        return self._once("aid", aid, lambda: read_aid(self._topmost("aids", aid)))  # type: ignore[no-any-return]
+
+    @cached_property
     def apps(self) -> tuple[str, ...]:
         """Ids of all apps, sorted."""
-        return tuple(sorted({f.stem for folder in self.folders for f in (folder / "apps").glob("*.toml")}))
+        return self._stems("apps")
 
     def app(self, app: str) -> App:
         """The app with that id; raises UnknownName."""
         if app not in self.apps:
             raise UnknownName("app", app, self.apps, "('renkei list apps' shows all)")
-        file = next(f for d in reversed(self.folders) if (f := d / "apps" / f"{app}.toml").is_file())
-        return self._once("app", app, lambda: read_app(file))  # type: ignore[no-any-return]
+        return self._once("app", app, lambda: read_app(self._topmost("apps", app)))  # type: ignore[no-any-return]
 
     @cached_property
     def assumptions(self) -> Mapping[str, Assumption]:
@@ -138,6 +150,12 @@ class Catalogue:
 
     def _names(self, maker: str, kind: str) -> set[str]:
         return {f.stem for folder in self.folders for f in (folder / "makers" / maker / kind).glob("*.toml")}
+
+    def _stems(self, kind: str) -> tuple[str, ...]:
+        return tuple(sorted({f.stem for folder in self.folders for f in (folder / kind).glob("*.toml")}))
+
+    def _topmost(self, kind: str, name: str) -> Path:
+        return next(f for d in reversed(self.folders) if (f := d / kind / f"{name}.toml").is_file())
 
     def file(self, maker: str, relative: str) -> Path | None:
         """The topmost file of that name below a maker's folder."""
@@ -246,7 +264,7 @@ class Catalogue:
         return Part(id_, kind, read.name, maker_id, file, made_of=inside, note=read.note, **made)
 
     def _read_standard(self, name: str) -> Standard:
-        file = next(f for d in reversed(self.folders) if (f := d / "standards" / f"{name}.toml").is_file())
+        file = self._topmost("standards", name)
         return standard_of(file, read_file(file, StandardFile))
 
     def _read_map(self, maker_id: str, name: str, below: tuple[str, ...] = ()) -> Map:

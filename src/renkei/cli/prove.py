@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ import typer
 
 from renkei.aside import aside
 from renkei.cli import say
+from renkei.cli.keys import content, public_key, signing_key
 from renkei.errors import InputError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def prove(
     """
     if sign and not out:
         raise InputError("--sign KEY.pem: expected --out FILE.json too, the evidence that is to be signed")
-    key = _signing_key(sign) if sign else None
+    key = signing_key(sign) if sign else None
     from renkei import vocabulary
     from renkei.catalogue import Catalogue
     from renkei.flows.prove import prove as judge
@@ -105,7 +105,9 @@ def identify(
 
 
 def verify(
-    evidence: Annotated[Path, typer.Argument(metavar="EVIDENCE", help="A file that 'renkei prove --out' wrote.")],
+    evidence: Annotated[
+        Path, typer.Argument(metavar="EVIDENCE", help="A file that 'renkei prove' or 'renkei fit' wrote.")
+    ],
     key: Annotated[
         Path | None, typer.Option(metavar="PUB.pem", help="The ed25519 public key that must have signed it.")
     ] = None,
@@ -115,6 +117,9 @@ def verify(
     vehicle: Annotated[
         str | None, typer.Option(metavar="ID", help="Check that it speaks of the map that this car has here.")
     ] = None,
+    here: Annotated[
+        bool, typer.Option("--here", help="Check that all it speaks of is stated here as it was there: of a verdict.")
+    ] = False,
     data: say.Data = None,
     vss: say.Vss = None,
     json: say.AsJson = False,
@@ -126,12 +131,14 @@ def verify(
     from renkei import evidence as sealed
 
     try:
-        found, wrong = sealed.verify(_content(evidence, sealed.MAX_BYTES), _public_key(key) if key else None)
+        found, wrong = sealed.verify(content(evidence, sealed.MAX_BYTES), public_key(key) if key else None)
     except sealed.EvidenceError as e:
         raise sealed.EvidenceError(f"{evidence}: {e}") from e
     wrong += [f"it does not speak of {file}" for file in log or [] if _digest(file) not in found.subjects.values()]
     if vehicle and found.subjects.get("map") != _map_digest(vehicle, data or [], vss):
         wrong.append(f"it does not speak of the map that {vehicle} has here")
+    if here:
+        wrong += _stated_otherwise(found, data or [])
     if json:
         say.as_json(
             {
@@ -142,6 +149,19 @@ def verify(
     else:
         _tell_evidence(evidence, found, wrong, whose_key_is_known=key is not None)
     raise typer.Exit(1 if wrong else 0)
+
+
+def _stated_otherwise(found: Evidence, data: list[Path]) -> list[str]:
+    from renkei.catalogue import Catalogue
+    from renkei.flows.contract import digest_of
+
+    catalogue = Catalogue(data)
+    own = {subject: digest_of(catalogue, subject) for subject in found.subjects}
+    return [
+        f"{subject}: {'it is stated otherwise here' if own[subject] else 'nothing of that name is known here'}"
+        for subject, digest in found.subjects.items()
+        if own[subject] != digest
+    ]
 
 
 def _tell_candidates(found: list[Candidate], every: bool) -> None:
@@ -205,40 +225,9 @@ def _map_digest(vehicle: str, data: list[Path], vss: Path | None) -> str:
     return map_digest(Catalogue(data).vehicle(vehicle).map, vocabulary.load(vss) if vss else vocabulary.builtin())
 
 
-def _signing_key(file: Path) -> bytes:
-    from renkei import evidence
-
-    return _of_file(file, evidence.judge_private_key)
-
-
-def _public_key(file: Path) -> bytes:
-    from renkei import evidence
-
-    return _of_file(file, evidence.judge_public_key)
-
-
-def _of_file(file: Path, judge: Callable[[bytes], object]) -> bytes:
-    """The content of a key file; what is wrong with it is told with its name."""
-    content = _content(file)
-    try:
-        judge(content)
-    except InputError as e:
-        raise InputError(f"{file}: {e}") from e
-    return content
-
-
-def _content(file: Path, most: int = 1 << 20) -> bytes:
-    """All of a small file, and one byte more of one that is too large."""
-    try:
-        with file.open("rb") as content:
-            return content.read(most + 1)
-    except OSError as e:
-        raise InputError(f"{file}: {e.strerror or e}") from e
-
-
 def _digest(file: Path) -> str:
     try:
-        with file.open("rb") as content:
-            return "sha256:" + hashlib.file_digest(content, "sha256").hexdigest()
+        with file.open("rb") as opened:
+            return "sha256:" + hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError as e:
         raise InputError(f"{file}: {e.strerror or e}") from e

@@ -13,18 +13,23 @@ LEVELS: tuple[Level, ...] = ("ok", "degrade", "unknown", "break")
 
 
 class Ground(NamedTuple):
-    """A fact that a finding rests on, in words with its unit, and where it comes from."""
+    """A fact that a finding rests on, in words with its unit, and where it comes from.
+
+    `disputed`: what sources that were not believed say of it, and why they were not.
+    """
 
     value: str
     source: tuple[str, ...] = ()
     confidence: str | None = None
+    disputed: str | None = None
 
 
 class Finding(NamedTuple):
     """What `rule` found of one thing, `about`: the path of a signal, the key of a fact, a message of a bus.
 
-    `required` and `provided` are in `unit`; None where there is no such thing or it is not known. `mends`: ids of the
-    aids of the catalogue that would mend it.
+    `required` and `provided` are in `unit`; None where there is no such thing or it is not known. `bound` says how
+    `required` is meant: at least, at most, between, one of, stated; None: the same. `margin`: how far within the nearer
+    bound, negative outside it. `mends`: ids of the aids of the catalogue that would mend it.
     """
 
     rule: str
@@ -36,20 +41,33 @@ class Finding(NamedTuple):
     message: str
     facts: tuple[Ground, ...] = ()
     mends: tuple[str, ...] = ()
+    bound: str | None = None
+    margin: float | None = None
 
     def plain(self) -> dict[str, Any]:
         """As JSON has it."""
-        facts = [{"value": g.value, "source": list(g.source), "confidence": g.confidence} for g in self.facts]
+        facts = [_plain(ground) for ground in self.facts]
         return self._asdict() | {"facts": facts, "mends": list(self.mends)}
 
 
+def _plain(ground: Ground) -> dict[str, Any]:
+    plain = {"value": ground.value, "source": list(ground.source), "confidence": ground.confidence}
+    return plain | ({"disputed": ground.disputed} if ground.disputed else {})
+
+
 class Verdict(NamedTuple):
-    """What the findings say of `subject` in or on `host`; `layout`: how a module is laid out there, else None."""
+    """What the findings say of `subject` in or on `host`; `layout`: how a module is laid out there, else None.
+
+    `aids`: ids of what it was judged with. `unstated`: facts of the subject that nobody states and nobody asks for;
+    they are not judged.
+    """
 
     subject: str
     host: str
     findings: tuple[Finding, ...]
     layout: Mapping[str, Any] | None = None
+    aids: tuple[str, ...] = ()
+    unstated: tuple[str, ...] = ()
 
     @property
     def level(self) -> Level:
@@ -58,7 +76,7 @@ class Verdict(NamedTuple):
 
     @property
     def first_limit(self) -> Finding | None:
-        """The first of the heaviest findings; None where all is ok."""
+        """The first of the heaviest findings, in the order of the groups; None where all is ok."""
         level = self.level
         return next((f for f in self.findings if f.level == level != "ok"), None)
 
@@ -68,10 +86,12 @@ class Verdict(NamedTuple):
         return {
             "subject": self.subject,
             "host": self.host,
+            "with": list(self.aids),
             "verdict": self.level,
             "first_limit": first.rule if first else None,
             "layout": dict(self.layout) if self.layout is not None else None,
             "findings": [f.plain() for f in self.findings],
+            "unstated": list(self.unstated),
         }
 
 

@@ -1,15 +1,53 @@
-"""Every rule by its id; the docstring of the function is its manual page."""
+"""Every rule by its id, in the order in which rules are asked: by group, and within one by what binds first."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from functools import cache
 
-from renkei.fit.app_on_vehicle import app_actuator, app_rate, app_signal, app_unit
+from renkei.errors import UnknownName
+from renkei.fit import app_on_vehicle as app
+from renkei.fit import body, electrical, identity, power, statements, talk
+from renkei.fit.rule import Rule
 
-RULES: Mapping[str, Callable[..., Any]] = {
-    "app-signal": app_signal,
-    "app-unit": app_unit,
-    "app-rate": app_rate,
-    "app-actuator": app_actuator,
-}
+PART_RULES: tuple[Rule, ...] = (
+    identity.place, identity.identity, identity.registration, identity.motor_interface, identity.generation,
+    identity.software_version, identity.vocabulary_version, identity.calibration, identity.resolver,
+    identity.known_rating,
+    electrical.voltage_window, electrical.layout, identity.series_count, electrical.cell_voltage, electrical.precharge,
+    electrical.contactors, electrical.insulation, electrical.low_voltage_supply, electrical.energy,
+    electrical.resistance, power.ac_charging,
+    power.peak_current, power.peak_power, power.continuous_power, power.power_when_cold_or_empty,
+    power.charge_and_regeneration, power.limit_signals, power.dc_charging, power.drive_train, power.losses,
+    body.cooling, body.heat, body.venting,
+    body.mass, body.envelope, body.mounting, body.connectors, body.road_load,
+    talk.protocol, talk.messages_to_part, talk.messages_to_host, talk.message_timing, talk.message_checks,
+    talk.message_meaning, talk.signal_unit, talk.signal_scale, talk.signal_sign, talk.signal_values,
+    talk.signal_definition,
+    statements.state_machine, statements.diagnostics, statements.safety, statements.approval, statements.life_cycle,
+    statements.provenance,
+    power.driving,
+)  # fmt: skip
+
+APP_RULES: tuple[Rule, ...] = (
+    Rule("app-signal", "F", (), app.app_signal),
+    Rule("app-unit", "F", (), app.app_unit),
+    Rule("app-rate", "F", (), app.app_rate),
+    Rule("app-actuator", "F", (), app.app_actuator),
+)
+
+RULES: Mapping[str, Rule] = {rule.id: rule for rule in (*PART_RULES, *APP_RULES)}
+
+
+def rule_named(name: str) -> Rule:
+    """The rule with that id; raises UnknownName with the nearest."""
+    try:
+        return RULES[name]
+    except KeyError:
+        raise UnknownName("rule", name, RULES, "('renkei list rules' shows all)") from None
+
+
+@cache
+def rule_of(fact: str) -> Rule | None:
+    """The rule that judges limits and clauses on a fact; None where nobody wrote one."""
+    return next((rule for rule in PART_RULES if fact in rule.keys), None)

@@ -1,0 +1,208 @@
+"""Rules of groups D and E: heat, mass, room, mounting, connectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from renkei.fit.finding import Finding, Level
+from renkei.fit.held import ROUNDED, enough, ground, held, number, same
+from renkei.fit.pair import Pair
+from renkei.fit.rule import rule
+from renkei.parts import Limit
+
+
+@rule(
+    "D", "cooling", "coolant", "coolant_port", "coolant_flow", "coolant_pressure_drop", "coolant_inlet_min",
+    "coolant_inlet_max", "pump_owner", "heater_power",
+)  # fmt: skip
+def cooling(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """The host must carry the part's heat away in the way that the part needs.
+
+    A part that needs no cooling works where others are cooled. One that needs coolant is lost in a bay without, and
+    one that needs air in a bay with coolant. Medium, coupling and who commands the pump must be the same; flow and
+    inlet temperature of the host must be what the part needs. Battery module standard D1, e-axle standard D1 to D3,
+    vehicle profile D2.
+    """
+    yield from limits
+    own, other = pair.part.facts.get("cooling"), pair.of_host("cooling")
+    if own is not None and own.value == "passive":
+        yield Finding("cooling", "ok", "cooling", other[0].value if other else None, own.value, None,
+                      "it needs no cooling", (ground(pair.part.id, "cooling", own),))  # fmt: skip
+    else:
+        needed = pair.part.kind in ("battery-pack", "e-axle")
+        yield from same(pair, "cooling", ("cooling",), otherwise="break", needed=needed)
+    yield from same(pair, "cooling", ("coolant", "coolant_port", "pump_owner"), otherwise="break")
+    for key, at_most in (
+        ("coolant_flow", False), ("coolant_inlet_max", True), ("coolant_inlet_min", False), ("heater_power", False)
+    ):  # fmt: skip
+        needs, given = pair.part.facts.get(key), pair.slot.facts.get(key) if pair.slot else None
+        if needs is None or given is None:
+            continue
+        said = "the host gives what it needs", "the host gives less than it needs"
+        yield enough("cooling", key, float(needs.value), float(given.value), needs.unit, said,  # type: ignore[arg-type]
+                     (ground(pair.part.id, key, needs), ground(pair.host, key, given)), at_most=at_most)  # fmt: skip
+
+
+@rule("D", "heat_continuous", "heat_capacity", "heat_transfer", "temperature_min", "temperature_max")
+def heat(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """The bay must carry away the heat of continuous power.
+
+    Where a part states its heat at continuous power and how well it gives heat away, it settles above the air by their
+    quotient; at 40 Celsius it must stay below its warmest temperature in use. Battery module standard D2 to D5.
+    """
+    yield from limits
+    watts, per_kelvin = number(pair.part.facts, "heat_continuous"), number(pair.part.facts, "heat_transfer")
+    warmest = number(pair.part.facts, "temperature_max")
+    if watts is None or per_kelvin is None or warmest is None or pair.slot is None:
+        return
+    reached = 40.0 + watts / per_kelvin
+    told = f"{watts:g} W over {per_kelvin:g} W/K at 40 Celsius"
+    facts = pair.part.facts
+    grounds = tuple(ground(pair.part.id, key, facts[key]) for key in ("heat_continuous", "heat_transfer"))
+    yield enough("heat", "temperature_max", warmest, reached, "Celsius", (told, told), grounds, at_most=True)
+
+
+@rule("D", "vent_path", "propagation")
+def venting(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """Gas of a failing cell must leave the bay away from people.
+
+    Statements of both sides are compared; where they differ somebody must read them. Battery module standard D7 and D8.
+    """
+    yield from limits
+    yield from same(pair, "venting", ("vent_path",), otherwise="unknown")
+
+
+@rule(
+    "E", "mass", "axle_load_front_max", "axle_load_rear_max", "gross_mass", "curb_mass", "test_mass",
+    "centre_of_gravity", "springs",
+)  # fmt: skip
+def mass(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """The part must not weigh more than its place, its springs and its axles carry.
+
+    Stated limits first. Else the part with which the car is sold: one that is no heavier fits, a heavier one takes from
+    the load that the car may carry. The published case is a 62 kWh pack, 107 kg above the one of 40 kWh, which needs
+    stronger springs. Battery module standard E1, e-axle standard E1, vehicle profile E1, E8 to E10.
+    """
+    own, other = pair.part.facts.get("mass"), pair.fitted.facts.get("mass") if pair.fitted else None
+    limits = tuple(f for f in limits if f.about != "mass" or pair.slot is not None)
+    more = ""
+    if own is not None and other is not None and own.value != other.value:
+        gap = float(own.value) - float(other.value)  # type: ignore[arg-type]
+        more = f"; {abs(gap):g} kg {'more' if gap > 0 else 'less'} than {pair.fitted.id if pair.fitted else ''}"
+    for finding in limits:
+        if finding.about == "mass" and finding.level == "unknown" and pair.module:
+            more = f"what a case for {pair.module.id} weighs is not known" if "mass" in pair.module.facts else ""
+            yield finding._replace(message=more or finding.message)
+        elif finding.about == "mass":
+            yield finding._replace(message=finding.message.removesuffix(".") + more)
+        else:
+            yield finding
+    if pair.slot is None or pair.part.kind in ("inverter", "motor") or any(f.about == "mass" for f in limits):
+        return
+    if own is None or other is None:
+        if pair.is_battery or own is not None:
+            silent = pair.part.id if own is None else f"the one that {pair.host} is sold with"
+            yield Finding("mass", "unknown", "mass", other and other.value, own and own.value, "kg",
+                          f"the mass of {silent} is not stated, nor what the place carries")  # fmt: skip
+        return
+    ceiling = float(other.value) * (1 + ROUNDED)  # type: ignore[arg-type]
+    limit = Limit(
+        "mass", pair.part.kind, maximum=ceiling, otherwise="degrade", source=other.source, confidence=other.confidence,
+        reason="Heavier than what the car is sold with: it may load less.",
+    )  # fmt: skip
+    found = held("mass", limit, own, pair.host, pair.part.id)
+    yield found._replace(required=other.value, message=found.message.removesuffix(".") + more)
+
+
+@rule("E", "length", "width", "height")
+def envelope(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """The part must be no longer, wider or higher than its place.
+
+    Where both name the same mounting pattern and the part states no size, the pattern speaks for it, and the rule
+    `mounting` judges. A module is laid out in the free box of the bay; how many lie in it is told with the layout.
+    Battery module standard E2 to E4, vehicle profile E2 to E4.
+    """
+    yield from limits
+    if pair.slot is None or pair.module is not None:
+        yield from _in_the_box(pair)
+        return
+    for key in ("length", "width", "height"):
+        own, room = pair.part.facts.get(key), pair.slot.facts.get(key)
+        if own is not None and room is not None:
+            limit = Limit(key, pair.part.kind, maximum=number({key: room}, key), source=room.source,
+                          confidence=room.confidence, reason="It does not go into the bay.")  # fmt: skip
+            yield held("envelope", limit, own, pair.host, pair.part.id)
+
+
+def _in_the_box(pair: Pair) -> Iterator[Finding]:
+    """Whether as many modules as were laid out lie in the free box of the bay."""
+    if pair.layout is None or pair.module is None:
+        return
+    needed, surely, at_most = pair.layout.modules, pair.layout.surely_in_box, pair.layout.at_most_in_box
+    if surely is None or at_most is None:
+        silent = pair.module.id if "height" not in pair.module.facts else f"the bay of {pair.host}"
+        yield Finding("envelope", "unknown", "modules", None, needed, None, f"the size of {silent} is not stated")
+        return
+    level: Level = "ok" if needed <= surely else "break" if needed > at_most else "unknown"
+    said = {
+        "ok": f"{surely} lie in the bay in rows of one direction",
+        "unknown": f"{surely} lie in the bay in rows of one direction, at most {at_most} by volume",
+        "break": f"at most {at_most} go into the bay by volume",
+    }[level]
+    grounds = tuple(ground(pair.module.id, key, pair.module.facts[key]) for key in ("length", "width", "height"))
+    yield Finding("envelope", level, "modules", surely, needed, None, said, grounds, (), "at most", surely - needed)
+
+
+@rule(
+    "E", "mounting", "datum", "mounting_torque", "orientation", "stiffness", "crush_load", "swelling_force", "sealing",
+    "lifting", "service_disconnect",
+)  # fmt: skip
+def mounting(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """The part must go onto the mounting points of its place.
+
+    Names of patterns are compared: a pattern stands for points, datum and thickness. The published case is a thicker
+    pack that needs spacers between body and pack. Modules lie in the case of the pack that they replace: whether its
+    tray takes them is unknown unless they are those that it is made of. Battery module standard E7 to E10, e-axle
+    standard E2, vehicle profile E5.
+    """
+    if pair.module is not None:
+        yield _in_the_tray(pair)
+        return
+    yield from limits
+    if pair.slot is not None and pair.part.kind in ("battery-pack", "e-axle"):
+        yield from same(pair, "mounting", ("mounting",), otherwise="break", needed=True)
+    yield from same(pair, "mounting", ("datum",), otherwise="unknown")
+
+
+def _in_the_tray(pair: Pair) -> Finding:
+    module = pair.module
+    assert module is not None
+    own = module.facts.get("mounting")
+    said = f"{module.id} does not state its mounting points" if own is None else \
+        "no tray of the catalogue states for which mounting points it is made"  # fmt: skip
+    grounds = () if own is None else (ground(module.id, "mounting", own),)
+    return Finding("mounting", "unknown", "mounting", None, own and own.value, None, said, grounds)
+
+
+@rule("E", "hv_connector", "lv_connector", "terminal", "terminal_torque")
+def connectors(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """High-voltage and low-voltage connectors must mate.
+
+    Names of connectors are compared. The published case is the first Leaf, whose two connectors no later pack has; an
+    adaptor mends it. Battery module standard E5 and E6, e-axle standard E3 and E4, vehicle profile E6 and E7.
+    """
+    if pair.module is not None:
+        return  # the case keeps its own
+    yield from limits
+    needed = pair.slot is not None and pair.part.kind in ("battery-pack", "e-axle")
+    yield from same(pair, "connectors", ("hv_connector", "lv_connector"), otherwise="break", needed=needed)
+
+
+@rule("E", "tyre", "tyre_radius", "rotating_share", "road_load_a", "road_load_b", "road_load_c", "drag_area",
+      "rolling_resistance")  # fmt: skip
+def road_load(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """What the road takes from the car must be known, or nothing can be said of range.
+
+    Facts of the vehicle, judged as limits and by the vehicle profile E11 to E13 and E15.
+    """
+    yield from limits

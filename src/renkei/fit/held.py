@@ -1,0 +1,158 @@
+"""A fact held against a limit, or against what the other side states; each gives a finding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from renkei.facts import Fact, FactValue, fact_key
+from renkei.fit.finding import Finding, Ground, Level
+from renkei.fit.pair import Pair
+from renkei.parts import Limit
+
+ROUNDED = 0.02
+"""Two ratings that differ by a smaller share are the same: makers and sources round."""
+
+
+def held(rule: str, limit: Limit, fact: Fact | None, by: str, of: str) -> Finding:
+    """`fact` of `of` against a limit that `by` sets."""
+    unit = fact_key(limit.fact).unit
+    provided = None if fact is None else plain(fact.value)
+    required, bound = bounds(limit)
+    wanted = "any value, but stated" if limit.stated else with_unit(limit.text, unit)
+    asked = Ground(f"{by} asks for {limit.fact}: {wanted}", limit.source, limit.confidence)
+    grounds = (ground(of, limit.fact, fact), asked) if fact else (asked,)
+    met, margin = limit.met_by(fact), margin_of(limit, provided)
+    if met is None:
+        level: Level = "unknown"
+        said = f"{of} does not state its {limit.fact}" + ("" if limit.stated else f"; {by} asks for {wanted}")
+    elif met:
+        level, said = "ok", f"as {by} asks" if margin is None else f"within the limit of {by}"
+    else:
+        level = "break" if limit.otherwise == "break" else "degrade"
+        said = limit.reason or f"outside what {by} asks"
+    return Finding(rule, level, limit.fact, required, provided, unit, said, grounds, (), bound, margin)
+
+
+def bounds(limit: Limit) -> tuple[Any, str]:
+    """What a limit requires, and how that is meant."""
+    if limit.stated:
+        return None, "stated"
+    if limit.one_of:
+        return list(limit.one_of), "one of"
+    if limit.minimum is not None and limit.maximum is not None:
+        return [limit.minimum, limit.maximum], "between"
+    return (limit.minimum, "at least") if limit.minimum is not None else (limit.maximum, "at most")
+
+
+def margin_of(limit: Limit, provided: object) -> float | None:
+    if isinstance(provided, bool) or not isinstance(provided, int | float):
+        return None
+    gaps = [provided - limit.minimum] if limit.minimum is not None else []
+    gaps += [limit.maximum - provided] if limit.maximum is not None else []
+    return round(min(gaps), 9) if gaps else None
+
+
+def limits_on(pair: Pair, rule: str, keys: tuple[str, ...]) -> tuple[Finding, ...]:
+    """Every limit on one of the keys between part and host; the same one of two of them counts once."""
+    found: dict[tuple[object, ...], Finding] = {}
+    for limit, by, fact, of in pair.limits():
+        if limit.fact in keys:
+            found.setdefault((limit.fact, of, limit.text, limit.otherwise), held(rule, limit, fact, by, of))
+    return tuple(found.values())
+
+
+def same(pair: Pair, rule: str, keys: tuple[str, ...], *, otherwise: Level, needed: bool = False) -> Iterator[Finding]:
+    """Part and host must state the same. One of them silent is unknown; both: only where it is `needed`.
+
+    At terminals alone, without a place, there is nothing to compare.
+    """
+    if pair.slot is None:
+        return
+    limited = {limit.fact for limit, *_ in pair.limits()}
+    for key in keys:
+        if key in limited or pair.part.kind not in fact_key(key).kinds:
+            continue
+        own, other = pair.part.facts.get(key), pair.of_host(key)
+        if needed or own is not None or other is not None:
+            yield _same(pair, rule, key, own, other, otherwise)
+
+
+def _same(
+    pair: Pair, rule: str, key: str, own: Fact | None, other: tuple[Fact, str] | None, otherwise: Level
+) -> Finding:
+    grounds = tuple(ground(who, key, fact) for who, fact in ((pair.part.id, own), _swap(other)) if fact)
+    level: Level
+    required, provided = plain(other[0].value) if other else None, plain(own.value) if own else None
+    if own is None or other is None:
+        silent = [who for who, fact in ((pair.part.id, own), (pair.host, other)) if fact is None]
+        level, said = "unknown", f"not stated by {' and '.join(silent)}"
+    elif required == provided:
+        level, said = "ok", "the same on both sides"
+    else:
+        level, said = otherwise, f"{provided} here, {required} there"
+    return Finding(rule, level, key, required, provided, fact_key(key).unit, said, grounds)
+
+
+def _swap(stated: tuple[Fact, str] | None) -> tuple[str, Fact | None]:
+    return (stated[1], stated[0]) if stated else ("", None)
+
+
+def enough(
+    rule: str, about: str, asked: float, given: float, unit: str | None, said: tuple[str, str],
+    grounds: tuple[Ground, ...],
+    *, at_most: bool = False, otherwise: Level = "degrade",
+) -> Finding:  # fmt: skip
+    """Whether what is given is as much as what is asked for, or with `at_most` no more; `said` where it is, and is not.
+
+    Ratings are rounded: what is short by less than that share is enough.
+    """
+    margin = asked - given if at_most else given - asked
+    fine = margin >= -ROUNDED * abs(asked)
+    bound = "at most" if at_most else "at least"
+    return Finding(rule, "ok" if fine else otherwise, about, round(asked, 3), round(given, 3), unit,
+                   said[0] if fine else said[1], grounds, (), bound, round(margin, 3))  # fmt: skip
+
+
+def alike(rule: str, about: str, fits: bool, asked: tuple[Fact, str], given: tuple[Fact, str], said: tuple[str, str],
+          otherwise: Level = "break") -> Finding:  # fmt: skip
+    """Two stated facts of part and host that go together or not; each with who states it."""
+    grounds = ground(given[1], about, given[0]), ground(asked[1], about, asked[0])
+    return Finding(rule, "ok" if fits else otherwise, about, plain(asked[0].value), plain(given[0].value),
+                   fact_key(about).unit, said[0] if fits else said[1], grounds)  # fmt: skip
+
+
+def missing(pair: Pair, rule: str, key: str, required: object = None, unit: str | None = None) -> Finding:
+    """Of a fact without which nothing can be said."""
+    unit = unit or fact_key(key).unit
+    return Finding(rule, "unknown", key, required, None, unit, f"{pair.part.id} does not state its {key}")
+
+
+def ground(of: str, key: str, fact: Fact) -> Ground:
+    """A fact as findings cite it."""
+    unit = fact_key(key).unit
+    disputed = None
+    if fact.disputed:
+        others = ", ".join(f"{_text(c.value, unit)} ({', '.join(c.source)})" for c in fact.disputed)
+        disputed = f"{key} of {of} is disputed: {_text(fact.value, unit)} is believed, not {others}. {fact.note}"
+    return Ground(f"{of}: {key} {_text(fact.value, unit)}", fact.source, fact.confidence, disputed)
+
+
+def number(facts: Mapping[str, Fact], key: str) -> float | None:
+    """The value of a fact that is a number, or None."""
+    value = facts[key].value if key in facts else None
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def plain(value: FactValue) -> Any:
+    """A value as a finding shows it: of a table only its columns."""
+    return f"table of {', '.join(value)}" if isinstance(value, Mapping) else value
+
+
+def with_unit(text: object, unit: str | None) -> str:
+    return f"{text} {unit}" if unit else str(text)
+
+
+def _text(value: FactValue, unit: str | None) -> str:
+    shown = plain(value)
+    return with_unit(f"{shown:g}" if isinstance(shown, float) else shown, unit)

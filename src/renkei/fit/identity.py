@@ -1,0 +1,161 @@
+"""Rules of group A: who the part is, and whether part and host come to know each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from renkei.fit.finding import Finding
+from renkei.fit.held import alike, ground, same
+from renkei.fit.pair import Pair
+from renkei.fit.rule import rule
+
+
+@rule("A")
+def place(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """The host must have a place for a part of this kind.
+
+    Of a car that the catalogue gives none it is unknown whether there is one, and nothing more is judged. A pack on an
+    inverter or an e-axle is judged at their terminals alone, and needs no place.
+    """
+    yield from limits
+    if pair.no_place:
+        yield Finding("place", "unknown", "place", pair.part.kind, None, None, pair.no_place)
+
+
+@rule("A", "part_number", "chemistry", "cell_maker", "cell_model", "form", "used_in", "machine")
+def identity(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """The host must be able to tell which part it holds.
+
+    Judged by the limits that either side states. Battery module standard A1 to A3, e-axle standard A1.
+    """
+    yield from limits
+
+
+@rule("A", "full_power_part")
+def known_rating(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """The controller of the host must know the rating of the inverter, else it asks for less.
+
+    The published case is an inverter of 160 kW that acts as one of 110 kW until a CAN bridge tells the controller what
+    it is.
+    """
+    yield from limits
+
+
+@rule("A", "pairing", "certificate", "passport_id")
+def registration(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """Part and host must be able to come to know each other.
+
+    A part that must be registered, or that shares keys with its host, does not start in another one until a tool has
+    made them known to each other: the published case is P3102 until a dealer's tool has registered the pack. A part
+    that needs no pairing starts anywhere. Battery module standard A6, e-axle standard A6.
+    """
+    yield from limits
+    own = pair.part.facts.get("pairing")
+    if own is not None and not any(f.about == "pairing" for f in limits):
+        free = own.value == "none"
+        level, said = ("ok", "it starts in any host") if free else ("degrade", "a tool must make it known to the host")
+        if own.value == "cryptographic":
+            level, said = "break", "it starts only in the host that holds its keys"
+        if pair.is_sold:
+            level, said = "ok", "sold together"
+        yield Finding("registration", level, "pairing", None, own.value, None, said,  # type: ignore[arg-type]
+                      (ground(pair.part.id, "pairing", own),))  # fmt: skip
+
+
+@rule("A", "generation")
+def generation(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """Part and host of two generations work together only where a limit says so.
+
+    Judged by the limits that part and slot state: in the oldest Leaf, codes that mean nothing remain with every later
+    pack, also behind a CAN bridge. That two generations differ is no finding: what differs in them has rules of its
+    own.
+    Battery module standard A4, e-axle standard A2.
+    """
+    yield from limits
+
+
+@rule("A", "software_version", "hardware_version")
+def software_version(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """Versions of software and electronics must be among those that the other side takes.
+
+    The published case is a power control unit that sets a fault with a module of another software, although every part
+    is sound. Versions that differ, with no limit that names them, are unknown: they are known to work only as sold.
+    Battery module standard A4 and A5, e-axle standard A3.
+    """
+    yield from limits
+    yield from same(pair, "software-version", ("software_version", "hardware_version"), otherwise="unknown")
+
+
+@rule("A", "vocabulary_version")
+def vocabulary_version(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """Part, vehicle and app must mean the same by a path.
+
+    VSS 5.0 has the distance travelled in km and VSS 6.0 in m, under one path: a value is worth nothing without the
+    version that it was said in. `renkei vss diff A B` names what differs between two versions.
+    """
+    yield from limits
+
+
+@rule("A", "calibration_id")
+def calibration(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """The calibration of the part must be the one that the host asks for.
+
+    Torque is only as right as the calibration of this very motor. E-axle standard A4.
+    """
+    yield from limits
+    yield from same(pair, "calibration", ("calibration_id",), otherwise="unknown")
+
+
+@rule("A", "resolver_offset_coding")
+def resolver(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """An inverter must know the angle of the motor's resolver.
+
+    One that learns it needs nothing. Where a tool writes it, an inverter on another motor works with less until that is
+    done. An inverter and a motor that come together as an e-axle bring their coding. E-axle standard A5.
+    """
+    yield from limits
+    fact = pair.part.facts.get("resolver_offset_coding")
+    if fact is None and pair.part.kind == "motor":
+        inverter = next((p for p in pair.partners if p.kind == "inverter"), None)
+        fact = inverter.facts.get("resolver_offset_coding") if inverter else None
+    if fact is None or pair.part.kind not in ("inverter", "motor") or limits:
+        return
+    coded = fact.value == "coded" and not pair.is_sold
+    said = "the offset of this motor must be written into the inverter" if coded else "nothing is to be done"
+    yield Finding("resolver", "degrade" if coded else "ok", "resolver_offset_coding", None, fact.value, None, said,
+                  (ground(pair.part.id, "resolver_offset_coding", fact),))  # fmt: skip
+
+
+@rule("A", "motor_interface")
+def motor_interface(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """Inverter and motor must share flange and phase connection.
+
+    The published case is an inverter of 110 or 160 kW that cannot be mounted on the motor of the first Leaf. Names of
+    interfaces are compared.
+    """
+    yield from limits
+    if pair.part.kind in ("inverter", "motor"):
+        yield from same(pair, "motor-interface", ("motor_interface",), otherwise="break", needed=True)
+
+
+@rule("B", "cells_series", "cells_parallel", "cells", "modules", "modules_series", "modules_parallel")
+def series_count(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """The controller that watches the cells must find as many as it expects.
+
+    A pack brings its own controller. Modules laid out in the host's case are watched by the one of the pack that they
+    replace: the published case is a controller that sets faults with another number of cells in series, for its
+    balancing chips then have nothing to measure. Battery module standard B1.
+    """
+    yield from limits
+    if pair.module is None or pair.fitted is None:
+        return
+    expected, found = pair.fitted.facts.get("cells_series"), pair.part.facts.get("cells_series")
+    if expected is None or found is None:
+        silent = pair.fitted.id if expected is None else pair.module.id
+        yield Finding("series-count", "unknown", "cells_series", expected and expected.value, found and found.value,
+                      None, f"{silent} does not state its cells in series")  # fmt: skip
+        return
+    said = "as many as the controller of the car's pack watches", \
+        "the controller of the car's pack watches another number and sets faults"  # fmt: skip
+    fits = found.value == expected.value
+    yield alike("series-count", "cells_series", fits, (expected, pair.fitted.id), (found, pair.module.id), said)

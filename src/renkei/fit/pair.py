@@ -1,0 +1,137 @@
+"""A part and the place that it would take: all that rules of parts may look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from renkei.facts import Fact
+from renkei.fit.layout import Layout
+from renkei.parts import Limit, Message, Part, Slot
+
+Ranges = tuple[tuple[int, int], ...]
+"""Inclusive ranges of raw values."""
+
+
+class Field(NamedTuple):
+    """A field of a message as one side knows it; `signal` is its VSS path, None where it has none.
+
+    `bits`: the places in the payload that it takes, most significant first, a byte and its bit as `8 * byte + bit`.
+    `values`: what raw values stand for. `invalid`: raw values that say that there is no value.
+    `when`: the multiplexer's values with which the field is there.
+    """
+
+    name: str
+    bits: tuple[int, ...]
+    signed: bool
+    scale: float
+    offset: float
+    unit: str | None
+    signal: str | None = None
+    values: Mapping[int, object] = {}  # never changed
+    invalid: Ranges = ()
+    when: str = ""
+
+
+class Line(NamedTuple):
+    """A message as one side knows it; `fields` None: nobody has described its bits."""
+
+    message: Message
+    fields: tuple[Field, ...] | None = None
+
+    @property
+    def text(self) -> str:
+        """`0x5BC PACK_ENERGY`."""
+        id_, name = self.message.id, self.message.name
+        number = "0x?" if id_ is None else f"0x{id_ & 0x1FFF_FFFF:03X}"
+        return f"{number} {name}" if name else number
+
+
+class Spoken(NamedTuple):
+    """What one side sends, and what it waits for; both empty where nobody has entered it."""
+
+    provides: tuple[Line, ...] = ()
+    requires: tuple[Line, ...] = ()
+
+
+SILENT = Spoken()
+
+
+class Shown(NamedTuple):
+    """A use in which a part is known to work: the maker fits it in `host`, whose drive has that power."""
+
+    host: str
+    power_kw: float
+    source: tuple[str, ...]
+
+
+class Driven(NamedTuple):
+    """By simulation over one cycle, with the part and with what the maker fits; None: it cannot be computed.
+
+    `range_km`, and `behind_m`: by how much the car fell short of the cycle.
+    """
+
+    cycle: str
+    range_km: tuple[float | None, float | None]
+    behind_m: tuple[float, float]
+    assumed: tuple[str, ...] = ()
+    why_not: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """`part` in `host`, a vehicle or a part. `slot`: the place, None where they meet at their terminals alone.
+
+    `fitted`: what the maker puts there. `partners`: parts of the host that work together with it. `facts`: those of the
+    host itself. `shown`: uses of the part elsewhere. `module`: the module of which `part` is a pack laid out for here,
+    as `layout` says. `is_sold` says that part, or module, and host are sold together. `no_place`, `no_layout`: in
+    words, why there is none.
+    """
+
+    part: Part
+    host: str
+    host_kind: str = "vehicle"
+    slot: Slot | None = None
+    fitted: Part | None = None
+    partners: tuple[Part, ...] = ()
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+    said_by_part: Spoken = SILENT
+    said_by_host: Spoken = SILENT
+    shown: tuple[Shown, ...] = ()
+    driven: Driven | None = None
+    module: Part | None = None
+    layout: Layout | None = None
+    is_sold: bool = False
+    no_place: str | None = None
+    no_layout: str | None = None
+
+    @property
+    def is_battery(self) -> bool:
+        return self.part.kind.startswith("battery")
+
+    def limits(self) -> Iterator[tuple[Limit, str, Fact | None, str]]:
+        """Each limit between the two, who sets it, the fact it is set on, and whose that is."""
+        part, slot = self.part, self.slot
+        for limit in slot.requires if slot else ():
+            yield limit, self.host, part.facts.get(limit.fact), part.id
+        for other in self.partners:
+            for limit in other.requires:
+                if limit.of == part.kind:
+                    yield limit, other.id, part.facts.get(limit.fact), part.id
+        for limit in part.requires:
+            if limit.of == "slot" and slot:
+                yield limit, part.id, slot.facts.get(limit.fact), self.host
+            elif limit.of == self.host_kind:
+                yield limit, part.id, self.facts.get(limit.fact), self.host
+            for other in self.partners:
+                if limit.of == other.kind:
+                    yield limit, part.id, other.facts.get(limit.fact), other.id
+
+    def of_host(self, key: str) -> tuple[Fact, str] | None:
+        """What the host states of a key, and who says so: its slot, else the part that its maker fits there."""
+        if self.slot and key in self.slot.facts:
+            return self.slot.facts[key], self.host
+        if self.fitted and key in self.fitted.facts:
+            return self.fitted.facts[key], self.fitted.id
+        return None

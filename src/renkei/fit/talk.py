@@ -1,0 +1,320 @@
+"""Rules of group F: who sends what to whom, how often, how guarded, and whether both mean the same by it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from renkei.fit.finding import Finding, Ground, Level
+from renkei.fit.held import alike, number, same
+from renkei.fit.pair import Field, Line, Pair, Ranges
+from renkei.fit.rule import rule
+
+LATE = 1.5
+"""A message that comes this much more seldom than it is waited for is late."""
+
+
+@rule("F", "protocol", "bus", "bitrate", "node_ids", "diagnostic_request")
+def protocol(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """Part and host must speak the same set of messages, on a bus of the same rate.
+
+    Names of message sets are compared. Two sets break even where most messages are alike: published cases are packs of
+    30, 40 and 62 kWh in a car of 24 kWh, and a pack of 2024 whose first start works and whose second one fails. A CAN
+    bridge rewrites what differs. Modules bring no set of their own into the host's case: whether its controller reads
+    their sensors is unknown unless they are those that it is made of. Battery module standard F1 and F2, e-axle
+    standard F1 and F2, vehicle profile F1.
+    """
+    if pair.module is not None:
+        said = f"whether the controller of the car's pack reads the sensors of {pair.module.id} is not stated"
+        yield Finding("protocol", "unknown", "protocol", None, None, None, said)
+        return
+    yield from limits
+    needed = pair.slot is not None and pair.part.kind in ("battery-pack", "e-axle")
+    yield from same(pair, "protocol", ("protocol",), otherwise="break", needed=needed and not _talk_is_known(pair))
+    own, other = number(pair.part.facts, "bitrate"), pair.of_host("bitrate")
+    if own is not None and other is not None and own != other[0].value:
+        differ = "", "the rates of the bus differ"
+        yield alike("protocol", "bitrate", False, other, (pair.part.facts["bitrate"], pair.part.id), differ)
+
+
+def _talk_is_known(pair: Pair) -> bool:
+    """Whether messages of both sides are entered, so that names of their sets say nothing more."""
+    return bool(pair.said_by_part.provides and pair.said_by_host.requires)
+
+
+class _Heard(NamedTuple):
+    """A message that one side waits for, and the other's of the same identifier, if it sends one."""
+
+    wanted: Line
+    sent: Line | None
+    by_part: bool
+
+
+def _heard(pair: Pair, *, by_part: bool | None = None) -> Iterator[_Heard]:
+    for is_part, waits, sends in (
+        (True, pair.said_by_part, pair.said_by_host), (False, pair.said_by_host, pair.said_by_part),
+    ):  # fmt: skip
+        if by_part not in (None, is_part) or not sends.provides:
+            continue
+        offered = {line.message.id: line for line in sends.provides}
+        for line in waits.requires:
+            yield _Heard(line, offered.get(line.message.id), is_part)
+
+
+def _grounds(heard: _Heard) -> tuple[Ground, ...]:
+    wanted = heard.wanted.message
+    grounds = (Ground(f"waits for {heard.wanted.text}", wanted.source, wanted.confidence),)
+    if heard.sent is None:
+        return grounds
+    sent = heard.sent.message
+    return (*grounds, Ground(f"sends {heard.sent.text}", sent.source, sent.confidence))
+
+
+def _worse(heard: _Heard) -> Level:
+    return "break" if heard.wanted.message.otherwise == "break" else "degrade"
+
+
+@rule("F")
+def messages_to_part(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """The host must send every message that the part waits for.
+
+    The published case is a pack of 2013 and later that waits for 0x390 and 0x393 in a car whose charger sends 0x380 and
+    0x5BF: P3196, and no charging. What a recording of the host has shown counts as sent. Battery module standard F1.
+    """
+    yield from limits
+    yield from _missing(pair, "messages-to-part", by_part=True)
+
+
+@rule("F")
+def messages_to_host(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """The part must send every message that the host waits for.
+
+    What is lost without each is told: contactors that do not close, no regeneration, no state of charge. E-axle
+    standard F1.
+    """
+    yield from limits
+    yield from _missing(pair, "messages-to-host", by_part=False)
+
+
+def _missing(pair: Pair, rule_id: str, *, by_part: bool) -> Iterator[Finding]:
+    if pair.slot is None or pair.module is not None:
+        return
+    waits, sends = (pair.said_by_part, pair.said_by_host) if by_part else (pair.said_by_host, pair.said_by_part)
+    who, other = (pair.part.id, pair.host) if by_part else (pair.host, pair.part.id)
+    if waits.requires and not sends.provides:
+        yield Finding(rule_id, "unknown", "messages", f"{len(waits.requires)} messages", None, None,
+                      f"what {other} sends is not known")  # fmt: skip
+    elif not waits.requires and pair.part.kind in ("battery-pack", "e-axle") and "protocol" not in pair.part.facts:
+        yield Finding(rule_id, "unknown", "messages", None, None, None, f"what {who} waits for is not known")
+    for heard in _heard(pair, by_part=by_part):
+        lost = heard.wanted.message.lost
+        if heard.sent is None:
+            said = f"{other} does not send it{f': {lost}' if lost else ''}"
+            level, sent = _worse(heard), None
+        else:
+            level, sent, said = "ok", heard.sent.text, f"{other} sends it"
+        yield Finding(rule_id, level, heard.wanted.text, heard.wanted.text, sent, None, said, _grounds(heard))
+
+
+@rule("F")
+def message_timing(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """A message must come as often as the other side waits for it.
+
+    One that is later than the stated time-out is missing; where no time-out is stated, one that comes more seldom than
+    every one and a half periods is late.
+    """
+    yield from limits
+    for heard in _heard(pair):
+        if heard.sent is None:
+            continue
+        wanted, sent = heard.wanted.message, heard.sent.message
+        longest = wanted.timeout_ms or (wanted.cycle_ms * LATE if wanted.cycle_ms else None)
+        if longest is None or sent.cycle_ms is None:
+            continue
+        level: Level = "ok" if sent.cycle_ms <= longest else _worse(heard)
+        said = f"every {sent.cycle_ms:g} ms" + ("" if level == "ok" else f", later than {longest:g} ms")
+        yield Finding("message-timing", level, heard.wanted.text, wanted.cycle_ms or longest, sent.cycle_ms, "ms", said,
+                      _grounds(heard), (), "at most", round(longest - sent.cycle_ms, 6))  # fmt: skip
+
+
+@rule("F", "e2e_profile", "security")
+def message_checks(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """Checksum and counter of a message must be those that the other side checks.
+
+    A message whose checksum fails is as good as not sent. Battery module standard F7 and F8, e-axle standard F5 and F6.
+    """
+    yield from limits
+    yield from same(pair, "message-checks", ("e2e_profile", "security"), otherwise="break")
+    for heard in _heard(pair):
+        if heard.sent is None or heard.wanted.message.checksum is None:
+            continue
+        wanted, sent = heard.wanted.message.checksum, heard.sent.message.checksum
+        level: Level = "unknown" if sent is None else "ok" if sent == wanted else _worse(heard)
+        said = {"ok": "the same checksum", "unknown": "whether it carries a checksum is not stated"}.get(
+            level, "another checksum: the message counts as not sent")  # fmt: skip
+        yield Finding("message-checks", level, heard.wanted.text, wanted, sent, None, said, _grounds(heard))
+
+
+class _Overlap(NamedTuple):
+    """Two readings of the same bits: `read` by whom waits for the message, `meant` by whom sends it."""
+
+    heard: _Heard
+    read: Field
+    meant: Field
+
+    @property
+    def about(self) -> str:
+        return f"{self.heard.wanted.text}.{self.read.name}"
+
+
+def _overlaps(pair: Pair) -> Iterator[_Overlap]:
+    """Fields of messages that both sides describe, in different files."""
+    for heard in _heard(pair):
+        if heard.sent is None or heard.wanted.message.map == heard.sent.message.map:
+            continue
+        for read in heard.wanted.fields or ():
+            for meant in heard.sent.fields or ():
+                if read.when == meant.when and set(read.bits) & set(meant.bits):
+                    yield _Overlap(heard, read, meant)
+
+
+def _alike(one: _Overlap) -> bool:
+    """Whether both call the bits the same, by the path of VSS or else by name."""
+    read, meant = one.read, one.meant
+    return read.signal == meant.signal if read.signal and meant.signal else read.name == meant.name
+
+
+def _of(one: _Overlap, rule_id: str, required: object, provided: object, unit: str | None, said: str) -> Finding:
+    level = _worse(one.heard)
+    if one.read.signal is None and one.meant.signal is None:
+        level = "degrade"  # nobody has found a use for these bits that a standard signal would name
+    return Finding(rule_id, level, one.about, required, provided, unit, said, _grounds(one.heard))
+
+
+@rule("F")
+def message_meaning(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """The same bits of a message must mean the same to both sides.
+
+    Fields of both descriptions are laid over each other. The published case is byte 3 of 0x5BC: a temperature with an
+    offset of 40 in one generation, a bar of the dashboard in the next, so that a healthy pack shows 60 Celsius. A field
+    that one side has wider or elsewhere than the other is found too.
+    """
+    yield from limits
+    for one in _overlaps(pair):
+        if not _alike(one):
+            said = f"{one.read.name} to whom reads it, {one.meant.name} to whom sends it"
+            yield _of(one, "message-meaning", one.read.name, one.meant.name, None, said)
+        elif one.read.bits != one.meant.bits:
+            said = f"{_places(one.read)} to whom reads it, {_places(one.meant)} to whom sends it"
+            yield _of(one, "message-meaning", _places(one.read), _places(one.meant), None, said)
+
+
+def _places(field: Field) -> str:
+    first, last = field.bits[0], field.bits[-1]
+    return f"{len(field.bits)} bits from byte {first // 8} bit {first % 8} to byte {last // 8} bit {last % 8}"
+
+
+@rule("F")
+def signal_unit(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """A field must be in the same unit on both sides.
+
+    Byte and bits may be the same and the number mean degrees Celsius to one side and Fahrenheit to the other.
+    """
+    yield from limits
+    for one in _overlaps(pair):
+        read, meant = one.read, one.meant
+        if _alike(one) and read.unit and meant.unit and read.unit != meant.unit:
+            yield _of(one, "signal-unit", read.unit, meant.unit, None, f"read as {read.unit}, sent as {meant.unit}")
+
+
+@rule("F")
+def signal_scale(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """A field must have the same scale and offset on both sides.
+
+    The published case is fast charging that ends at 20 percent while 100 percent is believed, with a pack of another
+    size.
+    """
+    yield from limits
+    for one in _overlaps(pair):
+        read, meant = one.read, one.meant
+        same_sign = read.scale * meant.scale > 0
+        alike = math.isclose(read.scale, meant.scale) and math.isclose(read.offset, meant.offset)
+        if _alike(one) and read.bits == meant.bits and same_sign and not alike:
+            wanted, got = f"{read.scale:g} x raw {read.offset:+g}", f"{meant.scale:g} x raw {meant.offset:+g}"
+            yield _of(one, "signal-scale", wanted, got, read.unit, f"read as {wanted}, sent as {got}")
+
+
+@rule("F", "current_sign", "power_sign")
+def signal_sign(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """Currents and powers must have the same sign on both sides, and be signed on both or on none.
+
+    The published case is a fleet table whose consumption drifts to zero, as one model's power has the other sign; and a
+    current read without its sign, which shows 1023.5 A at rest. Battery module standard F3, e-axle standard F3.
+    """
+    yield from limits
+    yield from same(pair, "signal-sign", ("current_sign", "power_sign"), otherwise="break")
+    for one in _overlaps(pair):
+        read, meant = one.read, one.meant
+        if not _alike(one) or read.bits != meant.bits:
+            continue
+        if read.scale * meant.scale < 0:
+            yield _of(one, "signal-sign", read.scale, meant.scale, read.unit, "positive means the opposite")
+        elif read.signed != meant.signed:
+            said = "signed to one side and not to the other: values below 0 turn large"
+            yield _of(one, "signal-sign", read.signed, meant.signed, None, said)
+
+
+@rule("F", "gear_codes")
+def signal_values(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """A raw value must stand for the same on both sides.
+
+    The published case is gear 7: L in one maker's cars, B in another's. Values that mark that there is none count too:
+    the full capacity of a 62 kWh pack is what a car of 40 kWh takes for not available. E-axle standard F4, vehicle
+    profile F4.
+    """
+    yield from limits
+    gears, car = pair.part.facts.get("gear_codes"), pair.facts.get("gear_codes")
+    if gears is not None and car is not None:
+        said = "the same raw gears", "the same raw value stands for two gears"
+        yield alike(
+            "signal-values", "gear_codes", gears.value == car.value, (car, pair.host), (gears, pair.part.id), said
+        )
+    for one in _overlaps(pair):
+        if _alike(one) and one.read.bits == one.meant.bits and (two := _two_readings(one.read, one.meant)):
+            yield _of(one, "signal-values", _codes(one.read), _codes(one.meant), None, two)
+
+
+def _two_readings(read: Field, meant: Field) -> str | None:
+    for raw in sorted(set(read.values) & set(meant.values)):
+        if read.values[raw] != meant.values[raw]:
+            return f"raw {raw} is {read.values[raw]} to whom reads it and {meant.values[raw]} to whom sends it"
+    if read.invalid != meant.invalid:
+        marks, values = _ranges(read.invalid), _ranges(meant.invalid)
+        return f"no value is {marks} to whom reads it and {values} to whom sends it"
+    return None
+
+
+def _codes(field: Field) -> str:
+    told = [f"{raw} = {value}" for raw, value in field.values.items()]
+    return ", ".join((*told, *([f"no value: {_ranges(field.invalid)}"] if field.invalid else ())))
+
+
+def _ranges(ranges: Ranges) -> str:
+    told = [f"0x{low:X}" if low == high else f"0x{low:X} to 0x{high:X}" for low, high in ranges]
+    return ", ".join(told) or "never marked"
+
+
+@rule("F", "soc_definition", "soh_definition", "energy_full_code")
+def signal_definition(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """State of charge, health and full energy must mean the same to both sides.
+
+    A host that takes the charge of the cells for the usable one ends fast charging at the wrong place. Definitions are
+    texts: where they differ somebody must read them. Battery module standard F4 and F5, vehicle profile F3.
+    """
+    yield from limits
+    yield from same(pair, "signal-definition", ("soc_definition", "soh_definition"), otherwise="unknown")
+    own, other = pair.part.facts.get("energy_full_code"), pair.of_host("energy_full_code")
+    if own is not None and other is not None:
+        fits, said = own.value == other[0].value, ("the same full energy", "the host counts with another full energy")
+        yield alike("signal-definition", "energy_full_code", fits, other, (own, pair.part.id), said, "degrade")

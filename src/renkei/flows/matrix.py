@@ -1,0 +1,76 @@
+"""Every part of a kind in every host: all verdicts at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from renkei.catalogue import Catalogue
+from renkei.errors import UnknownName
+from renkei.facts import PART_KINDS
+from renkei.fit.finding import LEVELS, Verdict
+from renkei.flows.judge import Judges
+from renkei.vocabulary import Vocabulary
+
+_FAMILIES = {"battery": ("battery-pack", "battery-module"), "batteries": ("battery-pack", "battery-module")}
+"""Words that stand for several kinds of part."""
+
+
+class Matrix(NamedTuple):
+    """The verdict on each subject in each host, by subject and host."""
+
+    subjects: tuple[str, ...]
+    hosts: tuple[str, ...]
+    verdicts: Mapping[tuple[str, str], Verdict]
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON has it, each verdict with the first limit alone."""
+        return {
+            "subjects": list(self.subjects),
+            "hosts": list(self.hosts),
+            "counts": {level: sum(v.level == level for v in self.verdicts.values()) for level in LEVELS},
+            "verdicts": [_short(verdict) for verdict in self.verdicts.values()],
+        }
+
+
+def _short(verdict: Verdict) -> dict[str, Any]:
+    first = verdict.first_limit
+    return {
+        "subject": verdict.subject,
+        "host": verdict.host,
+        "verdict": verdict.level,
+        "first_limit": first.rule if first else None,
+        "message": first.message if first else None,
+        "mends": list(first.mends) if first else [],
+    }
+
+
+def matrix(
+    catalogue: Catalogue, subjects: str, hosts: str, with_: Iterable[str] = (), vocabulary: Vocabulary | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Matrix:  # fmt: skip
+    """All verdicts. `subjects`: a kind of part (battery for packs and modules), apps or vehicles; `hosts`: vehicles, a
+    kind of part, or standards. Either may also be one id. Raises UnknownName."""
+    left, right = _ids(catalogue, subjects), _ids(catalogue, hosts)
+    judges, verdicts = Judges(catalogue, with_, vocabulary), dict[tuple[str, str], Verdict]()
+    for subject in left:
+        for host in right:
+            verdicts[subject, host] = judges.judge(subject, host)
+        if progress:
+            progress(len(verdicts), len(left) * len(right))
+    return Matrix(left, right, verdicts)
+
+
+def _ids(catalogue: Catalogue, name: str) -> tuple[str, ...]:
+    named = {"vehicles": catalogue.vehicles, "apps": catalogue.apps, "standards": catalogue.standards}
+    singular = name.removesuffix("s")
+    if (found := named.get(name) or named.get(f"{name}s")) is not None:
+        return found
+    kinds = _FAMILIES.get(name) or tuple(k for k in PART_KINDS if singular in (k, k.removeprefix("battery-")))
+    if kinds:
+        return tuple(p for p in catalogue.parts if catalogue.part(p).kind in kinds)
+    every = (*catalogue.parts, *catalogue.vehicles, *catalogue.standards, *catalogue.apps)
+    if name in every:
+        return (name,)
+    raise UnknownName("kind", name, (*named, *_FAMILIES, *PART_KINDS, *every),
+                      f"(one of {', '.join((*named, 'battery', *PART_KINDS))}, or an id)")  # fmt: skip

@@ -1,0 +1,245 @@
+"""Parts and their hosts as rules see them: read from the catalogue, laid out, simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import cached_property
+
+from renkei.catalogue import Catalogue
+from renkei.errors import InputError, RenkeiError
+from renkei.fit.layout import Layout, as_pack, laid_out, window
+from renkei.fit.pair import SILENT, Driven, Pair, Shown, Spoken
+from renkei.flows.drive import drive_vehicle, read_cycle
+from renkei.flows.spoken import spoken
+from renkei.flows.virtual_car import virtual_car
+from renkei.parts import Part, Slot, Talk
+from renkei.sim.columns import Conditions
+from renkei.vehicle import Vehicle
+
+CYCLE = "wltc-3b"
+"""The cycle over which a car is driven with a part and as sold: it has city, country and motorway."""
+
+_BATTERIES = ("battery-pack", "battery-module")
+_INSIDE = ("inverter", "motor")
+SUBJECTS = (*_BATTERIES, "e-axle", *_INSIDE)
+
+
+class Pairs:
+    """Makes pairs of a catalogue; what many of them share is computed once.
+
+    `others`: parts that stand in the host instead of what its maker fits there, by kind.
+    """
+
+    def __init__(self, catalogue: Catalogue, others: Iterable[Part] = (), *, simulated: bool = True) -> None:
+        self._catalogue = catalogue
+        self._others = {part.kind: part for part in others}
+        self._simulated = simulated
+        self._said: dict[str, Spoken] = {}
+        self._as_sold: dict[str, tuple[float | None, float]] = {}
+
+    def in_vehicle(self, part: Part, vehicle: Vehicle) -> Pair:
+        """A part in its place in a car. Raises InputError for a kind of part that no car has a place for."""
+        if part.kind in _INSIDE:
+            return self._inside(part, vehicle)
+        if part.kind not in SUBJECTS:
+            raise InputError(f"{part.id}: expected a battery module or pack, an e-axle, an inverter or a motor, "
+                             f"got a {part.kind}")  # fmt: skip
+        kind = "battery-pack" if part.kind in _BATTERIES else part.kind
+        slot = self._slot(vehicle, kind, part)
+        if slot is None:
+            lacks = f"the catalogue knows no place for a {kind} in {vehicle.id}"
+            return Pair(part, vehicle.id, facts=vehicle.facts, no_place=lacks)
+        pair = Pair(
+            part, vehicle.id, slot=slot, fitted=self._fitted(slot), facts=vehicle.facts,
+            partners=tuple(self._partners(vehicle, kind)), said_by_part=self._of_part(part),
+            said_by_host=self._of_slot(vehicle, slot.name, slot.messages),
+        )  # fmt: skip
+        pair = (
+            self._laid_out(pair)
+            if part.kind == "battery-module"
+            else replace(pair, is_sold=self._sold(slot) == part.id, shown=tuple(self._shown(part)))
+        )
+        return replace(pair, driven=self._driven(pair, vehicle))
+
+    def in_part(self, part: Part, host: Part) -> Pair:
+        """An inverter or motor in an e-axle, or a pack at the terminals of an inverter or e-axle."""
+        if part.kind in _INSIDE and host.kind == "e-axle":
+            return self._in_e_axle(part, host, host.id, _swapped(self._of_part(host)), (), host.facts)
+        if part.kind == "battery-pack" and host.kind in ("inverter", "e-axle"):
+            return Pair(part, host.id, host.kind, partners=(host,), facts=host.facts, shown=tuple(self._shown(part)))
+        goes = "expected an inverter or a motor in an e-axle, or a battery pack on an inverter or an e-axle"
+        raise InputError(f"{part.id} in {host.id}: a {part.kind} does not go into a {host.kind}; {goes}")
+
+    def _inside(self, part: Part, vehicle: Vehicle) -> Pair:
+        """An inverter or motor in the e-axle of a car."""
+        slot = self._slot(vehicle, "e-axle", part)
+        e_axle = self._fitted(slot) if slot else None
+        if slot is None or e_axle is None:
+            return Pair(part, vehicle.id, facts=vehicle.facts, no_place=f"no e-axle of {vehicle.id} is known")
+        packs = tuple(self._partners(vehicle, "e-axle"))
+        talk = self._of_slot(vehicle, slot.name, slot.messages)
+        return self._in_e_axle(part, e_axle, vehicle.id, talk, packs, {**e_axle.facts, **vehicle.facts})
+
+    def _in_e_axle(
+        self, part: Part, e_axle: Part, host: str, talk: Spoken, packs: tuple[Part, ...], facts: Mapping[str, object]
+    ) -> Pair:
+        inside = {kind: found for kind in _INSIDE if (found := self._inner(e_axle, kind))}
+        fitted = inside.get(part.kind)
+        slot = next((s for s in e_axle.slots.values() if s.kind == part.kind), None)
+        if slot is None and fitted is None:
+            return Pair(part, host, facts=facts, no_place=f"{e_axle.id} states no {part.kind} of its own")  # type: ignore[arg-type]
+        slot = slot or Slot(part.kind, part.kind, fitted.id if fitted else None, {}, ())
+        others = tuple(other for kind, other in inside.items() if kind != part.kind)
+        return Pair(
+            part, host, "vehicle" if packs else "e-axle", slot=slot, fitted=fitted, partners=(*others, *packs),
+            facts=facts, said_by_part=self._of_part(part), said_by_host=talk,  # type: ignore[arg-type]
+            is_sold=fitted is not None and fitted.id == part.id,
+        )  # fmt: skip
+
+    def _inner(self, e_axle: Part, kind: str) -> Part | None:
+        """The inverter or motor of an e-axle, as far as it is known."""
+        if other := self._others.get(kind):
+            return other
+        slot = next((s for s in e_axle.slots.values() if s.kind == kind), None)
+        id_ = (slot.fitted if slot else None) or e_axle.made_of.get(kind)
+        return self._catalogue.part(id_) if id_ else None
+
+    def _slot(self, vehicle: Vehicle, kind: str, part: Part) -> Slot | None:
+        """The place for a part of that kind; of two e-axles that which drives the same axle."""
+        slots = [slot for slot in vehicle.slots.values() if slot.kind == kind]
+        axle = part.facts.get("drives_axle")
+        for slot in slots if axle and len(slots) > 1 else ():
+            fitted = self._fitted(slot)
+            if fitted and (own := fitted.facts.get("drives_axle")) and own.value == axle.value:  # type: ignore[union-attr]
+                return slot
+        return slots[0] if slots else None
+
+    def _sold(self, slot: Slot) -> str | None:
+        """Id of what the maker fits there; None where another part stands there."""
+        return None if slot.kind in self._others else slot.fitted
+
+    def _fitted(self, slot: Slot) -> Part | None:
+        return self._others.get(slot.kind) or (self._catalogue.part(slot.fitted) if slot.fitted else None)
+
+    def _partners(self, vehicle: Vehicle, kind: str) -> Iterator[Part]:
+        """What a part of that kind works together with: e-axles and their inverters, or the pack."""
+        for slot in vehicle.slots.values():
+            if slot.kind == kind or (found := self._fitted(slot)) is None:
+                continue
+            yield found
+            if found.kind == "e-axle" and (inverter := self._inner(found, "inverter")):
+                yield inverter
+
+    def _of_part(self, part: Part) -> Spoken:
+        if part.id not in self._said:
+            self._said[part.id] = self._spoken(part.maker, part.messages)
+        return self._said[part.id]
+
+    def _of_slot(self, vehicle: Vehicle, name: str, talk: Talk) -> Spoken:
+        key = f"{vehicle.id} {name}"
+        if key not in self._said:
+            self._said[key] = self._spoken(vehicle.maker.id, talk)
+        return self._said[key]
+
+    def _spoken(self, maker: str, talk: Talk) -> Spoken:
+        return spoken(self._catalogue, maker, talk) if talk.provides or talk.requires else SILENT
+
+    @cached_property
+    def _uses(self) -> Mapping[str, tuple[Shown, ...]]:
+        """The cars that a pack is sold in, with the power of their drive, by id of the pack."""
+        found: dict[str, list[Shown]] = {}
+        for vehicle in map(self._catalogue.vehicle, self._catalogue.vehicles):
+            packs = [s.fitted for s in vehicle.slots.values() if s.kind == "battery-pack" and s.fitted]
+            drives = [self._catalogue.part(s.fitted) for s in vehicle.slots.values() if s.kind == "e-axle" and s.fitted]
+            powers = [d.facts["power_peak"] for d in drives if "power_peak" in d.facts]
+            if not powers or len(powers) < len(drives):
+                continue
+            power_kw = sum(float(fact.value) for fact in powers)  # type: ignore[arg-type,misc]
+            sources = tuple(dict.fromkeys(source for fact in powers for source in fact.source))
+            for pack in packs:
+                found.setdefault(pack, []).append(Shown(vehicle.id, power_kw, sources))
+        return {pack: tuple(shown) for pack, shown in found.items()}
+
+    def _shown(self, part: Part) -> tuple[Shown, ...]:
+        return self._uses.get(part.id, ())
+
+    def _laid_out(self, pair: Pair) -> Pair:
+        """A module as the pack that it makes in this host."""
+        module, fitted = pair.part, pair.fitted
+        inside = self._module_of(fitted)
+        host = window(pair.slot, fitted, inside, pair.partners, self._string_a(module))
+        layout = laid_out(module, host)
+        sold = inside is not None and inside.id == module.id
+        if isinstance(layout, str):
+            bare = replace(module, kind="battery-pack", facts={}, requires=())
+            return replace(pair, part=bare, module=module, no_layout=layout, is_sold=sold, said_by_part=SILENT)
+        pack = as_pack(module, layout, fitted, host)
+        shown = self._strings_shown(module, layout)
+        own = self._of_part(fitted) if fitted else SILENT
+        return replace(pair, part=pack, module=module, layout=layout, is_sold=sold, shown=shown, said_by_part=own)
+
+    def _module_of(self, pack: Part | None) -> Part | None:
+        id_ = pack.made_of.get("battery-module") if pack else None
+        return self._catalogue.part(id_) if id_ else None
+
+    def _string_a(self, module: Part) -> float | None:
+        """The largest current that one string of these modules is known to give, in any car of the catalogue."""
+        return max((amps for amps, _ in self._strings(module)), default=None)
+
+    def _strings(self, module: Part) -> Iterator[tuple[float, Shown]]:
+        for pack_id, uses in self._uses.items():
+            pack = self._catalogue.part(pack_id)
+            volts, strings = pack.facts.get("voltage_nominal"), _strings_of(pack, module)
+            if pack.made_of.get("battery-module") != module.id or volts is None or strings is None:
+                continue
+            for use in uses:
+                yield use.power_kw * 1000 / float(volts.value) / strings, use  # type: ignore[arg-type]
+
+    def _strings_shown(self, module: Part, layout: Layout) -> tuple[Shown, ...]:
+        """What the laid-out pack is known to give: its strings are those of packs that are sold."""
+        kw_per_a = layout.parallel * layout.numbers["voltage_nominal_v"] / 1000
+        return tuple(use._replace(power_kw=round(amps * kw_per_a, 1)) for amps, use in self._strings(module))
+
+    def _driven(self, pair: Pair, vehicle: Vehicle) -> Driven | None:
+        if not self._simulated or pair.is_sold or (pair.module and pair.layout is None):
+            return None
+        battery = (pair.module or pair.part).id if pair.is_battery else self._other("battery-pack")
+        e_axle = self._other("e-axle") if pair.is_battery else pair.part.id
+        try:
+            sold_km, sold_behind = self._sold_run(vehicle)
+            range_km, behind, assumed = self._run(vehicle, battery, e_axle)
+        except RenkeiError as e:
+            return Driven(CYCLE, (None, None), (0.0, 0.0), (), str(e))
+        return Driven(CYCLE, (range_km, sold_km), (behind, sold_behind), assumed)
+
+    def _other(self, kind: str) -> str | None:
+        return self._others[kind].id if kind in self._others else None
+
+    def _sold_run(self, vehicle: Vehicle) -> tuple[float | None, float]:
+        if vehicle.id not in self._as_sold:
+            range_km, behind, _ = self._run(vehicle, self._other("battery-pack"), self._other("e-axle"))
+            self._as_sold[vehicle.id] = range_km, behind
+        return self._as_sold[vehicle.id]
+
+    def _run(
+        self, vehicle: Vehicle, battery: str | None, e_axle: str | None
+    ) -> tuple[float | None, float, tuple[str, ...]]:
+        built = virtual_car(self._catalogue, vehicle.id, battery=battery, e_axle=e_axle)
+        measures = drive_vehicle(built, read_cycle(CYCLE), Conditions()).drive.measures
+        range_km = measures["range_km"]
+        assumed = tuple(f"{a.of}: {a.key}" for a in built.assumed)
+        return None if range_km != range_km else range_km, measures["missed_m"], assumed
+
+
+def _swapped(talk: Spoken) -> Spoken:
+    """What an e-axle sends, its inverter must send; what it waits for, comes to its inverter."""
+    return Spoken(talk.requires, talk.provides)
+
+
+def _strings_of(pack: Part, module: Part) -> float | None:
+    """How many strings of modules a pack has."""
+    if (stated := pack.facts.get("modules_parallel")) is not None:
+        return float(stated.value)  # type: ignore[arg-type]
+    own, inner = pack.facts.get("cells_parallel"), module.facts.get("cells_parallel")
+    return float(own.value) / float(inner.value) if own and inner else None  # type: ignore[arg-type]
