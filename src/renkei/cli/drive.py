@@ -258,7 +258,11 @@ def _tell(driven: Driven) -> None:
     m, one = driven.drive.measures, driven.drive
     range_km = f", range {m['range_km']:,.0f} km" if m["range_km"] == m["range_km"] else ""
     print(f"{driven.built.vehicle.id}, {driven.cycle.name}: {m['distance_km']:,.2f} km in {_duration(m['time_s'])}")
-    print(f"  {m['wall_wh_per_km']:.1f} Wh/km from the wall, {m['dc_wh_per_km']:.1f} Wh/km from the battery{range_km}")
+    if m["distance_km"] > 0:
+        per_km = f"{m['wall_wh_per_km']:.1f} Wh/km from the wall, {m['dc_wh_per_km']:.1f} Wh/km from the battery"
+        print(f"  {per_km}{range_km}")
+    else:
+        print("  it does not move; the limits below say what holds it")
     print(f"  regenerated {m['regenerated_wh']:,.0f} Wh of {m['discharged_wh']:,.0f} Wh; lost in Wh: ", end="")
     print(", ".join(f"{part.replace('_', ' ')} {wh:,.0f}" for part, wh in losses(one).items()))
     print(f"  {m['lowest_v']:.0f} to {m['highest_v']:.0f} V, up to {m['highest_discharge_a']:.0f} A out and ", end="")

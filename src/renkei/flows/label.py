@@ -70,8 +70,14 @@ def labels(catalogue: Catalogue, built: VirtualCar) -> Labels:
         tuple(
             Figure(label, what, unit, value, *_published(facts.get(key))) for label, what, unit, value, key in figures
         ),
-        (*built.assumed, *assumed),
+        (*built.assumed, *assumed, *(_taken(catalogue, built, f"{test}_road_load") for test in ("wltp", "jc08"))),
     )
+
+
+def _taken(catalogue: Catalogue, built: VirtualCar, key: str) -> Assumed:
+    """An assumption of the catalogue, as it is named in a result."""
+    one = catalogue.assumptions[key]
+    return Assumed(built.vehicle.id, key, one.value, one.unit, f"{one.reason} ({one.source})")
 
 
 class _Tested(NamedTuple):
@@ -103,12 +109,9 @@ def _factor(catalogue: Catalogue, built: VirtualCar) -> tuple[float, tuple[Assum
     fact = built.vehicle.facts.get("epa_factor")
     if fact is not None and isinstance(fact.value, int | float):
         return float(fact.value), ()
-    taken = catalogue.assumptions["epa_factor"]
-    value = taken.value
-    assert isinstance(value, int | float)
-    return float(value), (
-        Assumed(built.vehicle.id, "epa_factor", value, taken.unit, f"{taken.reason} ({taken.source})"),
-    )
+    taken = _taken(catalogue, built, "epa_factor")
+    assert isinstance(taken.value, int | float)
+    return float(taken.value), (taken,)
 
 
 def _published(fact: Fact | None) -> tuple[float | None, tuple[str, ...]]:

@@ -18,6 +18,9 @@ from renkei.sim.battery import Cell, Cooling, Pack, Surface
 FROM_WALL = 0.87
 """Energy in the cells for that from the wall; see charging_auxiliary_power in assumptions.toml."""
 
+CHEMISTRIES = ("LTO", "LFP")
+"""Those with an assumed curve of voltage over charge of their own."""
+
 CELL_KEYS = (
     "chemistry", "cell_capacity", "cell_voltage_min", "cell_voltage_nominal", "cell_voltage_max",
     "open_circuit_voltage", "resistance", "resistance_map", "rc_map",
@@ -80,8 +83,8 @@ def pack_of(part: Part, known: Known, wall_kwh: float | None = None) -> Pack:
     """The pack with its cells; `wall_kwh`: of a full charge, for a pack of which nothing else is known."""
     part = with_what_is_inside(part, known.catalogue)
     facts, what = part.facts, part.id
-    lto = known.fact(facts, "chemistry") == "LTO"
-    curve = known.fact(facts, "open_circuit_voltage") or known.assume(what, "open_circuit_voltage" + "_LTO" * lto)
+    own = next((f"_{c}" for c in CHEMISTRIES if c == str(known.fact(facts, "chemistry")).upper()), "")
+    curve = known.fact(facts, "open_circuit_voltage") or known.assume(what, "open_circuit_voltage" + own)
     soc = tuple(s / 100 for s in curve["soc"])
     volts = list(curve["voltage"])
     nominal = known.fact(facts, "cell_voltage_nominal")

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 STEP_S = 10.0
 ENDS_AT = 0.05
-"""Charging ends when the pack takes less than this share of its capacity in an hour."""
+"""Charging ends when a pack that is nearly full takes less than this share of its capacity in an hour."""
+TAPERS_FROM = 0.9
+"""Below it a pack that takes little is cold or hot, not full."""
 LONGEST_S = 100 * 3600.0
 
 CHARGE_LIMITS = ("charger power", "car", "battery charge current", "battery charge power", "battery highest voltage")
@@ -86,7 +88,8 @@ def charge(
             asked, bound = most, "car"
         step_s = STEP_S
         after, row, bound, chemical = _step(car, conditions, now, asked, bound, step_s)
-        tapered = bound != "charger power" and row[2] < ENDS_AT * pack.cell.capacity_ah * pack.parallel
+        full = bound == "battery highest voltage" or now.soc >= pack.usable_from + TAPERS_FROM * span
+        tapered = full and bound != "charger power" and row[2] < ENDS_AT * pack.cell.capacity_ah * pack.parallel
         if row[0] <= 0 or tapered:
             break
         if after.soc > end:

@@ -105,6 +105,8 @@ def _road_n(car, speed):
 @kernel
 def _most_force(car, speed, power_share):
     """Most force in N that the e-axle gives at a speed, and what binds it."""
+    if power_share == 0:
+        return 0.0, WINDOW
     if speed >= car.top_m_s:
         return 0.0, SPEED
     if car.peak_n * speed > car.peak_w * power_share:
