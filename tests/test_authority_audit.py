@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renkei.authority.audit import REFUSALS_PER_S, AuditLog, check, head_of
-from renkei.errors import InputError, OutputError
+from renkei.authority.audit import REFUSALS_PER_S, AuditLog, check, check_parts, head_of
+from renkei.errors import CannotTell, InputError, OutputError
 
 
 @pytest.fixture
@@ -138,3 +138,73 @@ def test_a_log_that_cannot_be_written_is_an_error(tmp_path):
     (tmp_path / "a").symlink_to("/dev/full")
     with pytest.raises(OutputError, match="cannot be written"):
         AuditLog(tmp_path / "a")
+
+
+# Rotation
+
+
+@pytest.fixture
+def rotated(tmp_path):
+    """A log whose file was renamed twice while it was written: the parts, the oldest first."""
+    file = tmp_path / "audit.jsonl"
+    opened = AuditLog(file)
+    for number in (2, 1):
+        for _ in range(3):
+            opened.record("asked", by="an app")
+        file.rename(tmp_path / f"audit.jsonl.{number}")
+    opened.record("asked", by="an app")
+    opened.close()
+    return [tmp_path / "audit.jsonl.2", tmp_path / "audit.jsonl.1", file]
+
+
+def events(file):
+    return [json.loads(line)["event"] for line in lines_of(file)]
+
+
+def test_a_log_that_is_renamed_goes_on_in_a_new_file(rotated):
+    asked = ["asked"] * 3
+    assert list(map(events, rotated)) == [
+        ["opened", *asked, "renamed"],
+        ["opened", *asked, "renamed"],
+        ["opened", "asked", "closed"],
+    ]
+    assert [part.broken for part in check_parts(rotated)] == [None] * 3
+    AuditLog(rotated[-1]).close()  # the next server goes on with it
+    assert [part.broken for part in check_parts(rotated)] == [None] * 3
+
+
+def test_an_empty_file_that_was_made_in_its_place_is_used(tmp_path):
+    file = tmp_path / "a"
+    opened = AuditLog(file)
+    file.rename(tmp_path / "a.1")
+    file.touch()
+    opened.record("asked")
+    opened.close()
+    assert [part.broken for part in check_parts([tmp_path / "a.1", file])] == [None, None]
+
+
+def test_a_file_with_content_that_was_put_in_its_place_is_not_written_to(log):
+    opened = AuditLog(log)
+    content = log.read_bytes()
+    log.rename(log.with_name("moved"))
+    log.write_bytes(content)
+    with pytest.raises(OutputError, match="is another file than the one that was written"):
+        opened.record("asked")
+    assert log.read_bytes() == content
+
+
+def test_a_part_that_is_missing_is_missed(rotated):
+    with pytest.raises(CannotTell, match=r"goes on from a file of 5 lines: name that one before it"):
+        check_parts(rotated[1:])
+    found = check_parts([rotated[0], rotated[2]])
+    assert "cut off, or" in found[-1].broken
+
+
+def test_a_part_that_was_cut_changed_or_exchanged_is_found(rotated, tmp_path):
+    first, content = rotated[0], rotated[0].read_bytes()
+    first.write_bytes(b"".join(lines_of(first)[:-1]))
+    assert check_parts(rotated)[-1].broken.startswith("line 5: cut off")
+    first.write_bytes(content.replace(b"an app", b"nobody", 1))
+    assert "changed after it was written" in check_parts(rotated)[-1].broken
+    AuditLog(tmp_path / "other").close()
+    assert check_parts([tmp_path / "other", *rotated[1:]])[-1].broken

@@ -1,13 +1,28 @@
-"""Files are written aside and renamed, so that nobody ever finds half of one."""
+"""Files are written aside and renamed, so that nobody ever finds half of one; and how another one is told."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from renkei.errors import OutputError
+
+Stamps = tuple[tuple[int, int, int] | None, ...]
+
+
+def stamps(files: Iterable[Path]) -> Stamps:
+    """What is another as soon as one of the files is; None for one that is not there."""
+    return tuple(map(_stamp, files))
+
+
+def _stamp(file: Path) -> tuple[int, int, int] | None:
+    try:
+        seen = file.stat()
+    except OSError:
+        return None
+    return seen.st_mtime_ns, seen.st_size, seen.st_ino
 
 
 @contextmanager

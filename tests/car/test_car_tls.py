@@ -8,7 +8,7 @@ import pytest
 from open_car import ONE, OpenCars
 
 import renkei
-from renkei.doors.tls import Tls
+from renkei.doors.tls import Certificates, Tls
 from renkei.errors import DoorError, InputError, Unreachable
 
 sys.path.append(str(Path(__file__).parents[1] / "doors"))
@@ -35,14 +35,14 @@ def opened(tls):
 
 @pytest.fixture(scope="module")
 def tls(certified):
-    cars = opened(Tls(*certified.server))
+    cars = opened(Certificates(Tls(*certified.server)))
     yield cars.ports[ONE]
     cars.close()
 
 
 @pytest.fixture(scope="module")
 def mutual(certified):
-    cars = opened(Tls(*certified.server, certified.folder / "ca.pem"))
+    cars = opened(Certificates(Tls(*certified.server, certified.folder / "ca.pem")))
     yield cars.ports[ONE]
     cars.close()
 

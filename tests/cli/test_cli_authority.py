@@ -106,6 +106,22 @@ def test_a_server_asks_for_tokens_and_writes_down_what_it_refuses(folder, tmp_pa
     assert (done.returncode, "changed after it was written" in done.stdout) == (1, True)
 
 
+def test_the_audit_log_is_rotated_while_the_server_runs(folder, tmp_path):
+    log, moved = tmp_path / "audit.jsonl", tmp_path / "audit.jsonl.1"
+    with Up("--vehicle", f"{OWN}=none", "--trust", folder / "trust.toml", "--audit", log) as up:
+        for _ in range(2):
+            assert renkei("get", SPEED, "--port", up.ports[OWN]).returncode == 2
+        log.rename(moved)
+        assert renkei("get", SPEED, "--port", up.ports[OWN]).returncode == 2
+    assert [json.loads(line)["event"] for line in log.read_text().splitlines()][:2] == ["opened", "refused"]
+    whole = renkei("audit", moved, log)
+    assert (whole.returncode, whole.stdout.count("none changed or missing")) == (0, 2)
+    alone = renkei("audit", log)
+    assert (alone.returncode, "name that one before it" in alone.stderr) == (3, True)
+    moved.write_text(moved.read_text().replace("No auth token", "An auth token", 1))
+    assert renkei("audit", moved, log).returncode == 1
+
+
 def test_an_insecure_server_lets_everybody_in_who_says_so_on_purpose():
     with Up("--vehicle", f"{OWN}=none", "--insecure") as up, KuksaClient(up.ports[OWN]) as client:
         assert client.get([SPEED])[0].path == SPEED

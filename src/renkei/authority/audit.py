@@ -2,6 +2,8 @@
 
 Beside FILE stands FILE.head: how many lines there were a moment ago and the hash of the last one, so that lines cut off
 at the end are missed as well. Who can write both files can forge both: keep a copy of the head elsewhere.
+
+A log whose file was renamed meanwhile goes on in a new one, whose first line says how the one before ended.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,34 +20,74 @@ from typing import IO, Any, NamedTuple
 
 import rfc8785
 
-from renkei.errors import InputError, OutputError
+from renkei.errors import CannotTell, InputError, OutputError
 
 START = "0" * 64
 """What the first line names as the hash before it."""
 REFUSALS_PER_S = 100
 """Refusals that are written in one second; more are counted, so that whoever floods a door does not fill the disk."""
+_APPENDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 _HEAD_EVERY_S = 1.0
 _LONGEST_LINE = 64 * 1024
 _LONGEST_TEXT = 500
 
 
 class Chain(NamedTuple):
-    """What a check found: good lines, the hash of the last of them, and why the next one is none, if so."""
+    """What a check found: good lines, the hash of the last of them, and why the next one is none, if so.
+
+    `earlier`: how many lines the file before had that this one goes on from, and the hash of the last of them.
+    """
 
     lines: int
     last: str
     broken: str | None = None
     torn: bytes = b""
+    earlier: tuple[int, str] | None = None
+
+
+class Part(NamedTuple):
+    """A file of a log that was renamed on the way, and what is wrong with it, if anything."""
+
+    file: Path
+    lines: int
+    last: str
+    broken: str | None
+
+
+def check_parts(files: Sequence[Path]) -> list[Part]:
+    """Follow a chain over its files, the oldest first, up to the first that is broken. Raises InputError.
+
+    Raises CannotTell for a first file that goes on from one that was not given.
+    """
+    parts: list[Part] = []
+    before: Chain | None = None
+    for file in files:
+        chain = check(file) if file is files[-1] else _read(file, 0, START)
+        if before is None and chain.earlier:
+            raise CannotTell(f"{file}: goes on from a file of {chain.earlier[0]} lines: name that one before it")
+        if before is not None and chain.earlier != (before.lines, before.last):
+            why = f"line {before.lines + 1}: cut off, or {file} goes on from another file"
+            parts[-1] = parts[-1]._replace(broken=why)
+            break
+        parts.append(Part(file, chain.lines, chain.last, chain.broken))
+        if chain.broken:
+            break
+        before = chain
+    return parts
+
+
+def _read(file: Path, head_lines: int, head_last: str) -> Chain:
+    try:
+        with file.open("rb") as opened:
+            return _followed(opened, head_lines, head_last)
+    except OSError as e:
+        raise InputError(f"{file}: cannot be read: {e.strerror}") from e
 
 
 def check(file: Path) -> Chain:
     """Follow the chain from its start; `broken` names the first line that does not belong. Raises InputError."""
     lines, last, unknown = _head(file)
-    try:
-        with file.open("rb") as opened:
-            chain = _followed(opened, lines, last)
-    except OSError as e:
-        raise InputError(f"{file}: cannot be read: {e.strerror}") from e
+    chain = _read(file, lines, last)
     if chain.broken and not chain.torn:
         return chain
     missed = unknown if chain.lines else None
@@ -64,17 +106,20 @@ def _lines(opened: IO[bytes]) -> Iterator[bytes]:
 
 
 def _followed(opened: IO[bytes], head_lines: int, head_last: str) -> Chain:
-    number, last = 0, START
+    number, last, earlier = 0, START, None
     for line in _lines(opened):
         if not line.endswith(b"\n"):
-            return Chain(number, last, f"line {number + 1}: no whole line", line)
+            return Chain(number, last, f"line {number + 1}: no whole line", line, earlier)
         why = _wrong(line, number + 1, last)
         if why:
-            return Chain(number, last, f"line {number + 1}: {why}")
-        number, last = number + 1, json.loads(line)["hash"]
+            return Chain(number, last, f"line {number + 1}: {why}", earlier=earlier)
+        entry = json.loads(line)
+        number, last = number + 1, entry["hash"]
+        if number == 1 and "earlier_lines" in entry:
+            earlier = entry["earlier_lines"], entry.get("earlier_hash")
         if number == head_lines and last != head_last:
-            return Chain(number - 1, last, f"line {number}: it is not the one that the head knows")
-    return Chain(number, last)
+            return Chain(number - 1, last, f"line {number}: it is not the one that the head knows", earlier=earlier)
+    return Chain(number, last, earlier=earlier)
 
 
 def _wrong(line: bytes, number: int, before: str) -> str | None:
@@ -104,7 +149,8 @@ def _head(file: Path) -> tuple[int, str, str | None]:
 class AuditLog:
     """Writes the log, going on where it ended. Raises InputError for a file whose chain is broken, OutputError.
 
-    A last line that was written in part, as when the power failed, is taken off and told of in a line of its own.
+    A last line that was written in part, as when the power failed, is taken off and told of in a line of its own. Where
+    FILE was renamed, as who rotates logs does, the next line is the first of a new FILE.
     """
 
     def __init__(self, file: Path, now_s: Callable[[], float] = time.time) -> None:
@@ -119,13 +165,42 @@ class AuditLog:
         try:
             if chain.torn:
                 os.truncate(file, file.stat().st_size - len(chain.torn))
-            self._opened = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._opened = os.open(file, _APPENDING, 0o600)
         except OSError as e:
             raise OutputError(f"{file}: cannot be written: {e.strerror}") from e
         self.record("opened", torn_bytes=len(chain.torn) or None)
 
     def record(self, event: str, **facts: object) -> None:
         """One line; facts that are None are left out, long texts cut. Raises OutputError."""
+        if self._opened >= 0 and self._is_elsewhere():
+            self._begin_anew()
+        self._append(event, facts)
+
+    def _is_elsewhere(self) -> bool:
+        """Whether what is written no longer stands where readers look for it."""
+        try:
+            there = self._file.stat()
+        except FileNotFoundError:
+            return True
+        except OSError as e:
+            raise OutputError(f"{self._file}: cannot be written: {e.strerror}") from e
+        return not os.path.samestat(there, os.fstat(self._opened))
+
+    def _begin_anew(self) -> None:
+        try:
+            opened = os.open(self._file, _APPENDING, 0o600)
+        except OSError as e:
+            raise OutputError(f"{self._file}: cannot be written: {e.strerror}") from e
+        if os.fstat(opened).st_size:
+            os.close(opened)
+            raise OutputError(f"{self._file}: is another file than the one that was written, and is not empty")
+        self._append("renamed", {})
+        os.close(self._opened)
+        self._opened, earlier = opened, {"earlier_lines": self._number, "earlier_hash": self._last}
+        self._number, self._last, self._head_s = 0, START, 0.0
+        self._append("opened", earlier)
+
+    def _append(self, event: str, facts: Mapping[str, object]) -> None:
         now_s = self._now_s()
         told: dict[str, Any] = {key: _plain(value) for key, value in facts.items() if value is not None}
         if self._left_out:

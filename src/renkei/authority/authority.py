@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from renkei.aside import stamps
 from renkei.authority.tokens import Grant, read_token
 from renkei.authority.trust import Trust, read_trust
 from renkei.errors import CatalogueError, NotAuthenticated
 
 _MOST_KNOWN = 1000
-_Stamps = tuple[tuple[int, int, int] | None, ...]
 
 
 class Authority:
@@ -25,7 +25,7 @@ class Authority:
     ) -> None:
         self._file, self._now_s, self._tell = file, now_s, tell
         self._trust: Trust = read_trust(file)
-        self._stamps = _stamps(self._trust.files)
+        self._stamps = stamps(self._trust.files)
         self._known: dict[str, Grant] = {}
 
     def admit(self, token: str | None) -> Grant:
@@ -43,16 +43,16 @@ class Authority:
 
     def refresh(self) -> bool:
         """Read the files again if they have changed; whether what is believed has."""
-        stamps = _stamps(self._trust.files)
-        if stamps == self._stamps:
+        seen = stamps(self._trust.files)
+        if seen == self._stamps:
             return False
-        self._stamps = stamps
+        self._stamps = seen
         try:
             self._trust = read_trust(self._file)
         except CatalogueError as e:
             self._tell(f"{e}; what was read before stays in force")
             return False
-        self._stamps = _stamps(self._trust.files)
+        self._stamps = stamps(self._trust.files)
         self._known.clear()
         return True
 
@@ -63,15 +63,3 @@ class Authority:
         except NotAuthenticated as e:
             return str(e)
         return None if now == grant else "Invalid auth token: what its issuer may grant has changed"
-
-
-def _stamps(files: tuple[Path, ...]) -> _Stamps:
-    return tuple(map(_stamp, files))
-
-
-def _stamp(file: Path) -> tuple[int, int, int] | None:
-    try:
-        seen = file.stat()
-    except OSError:
-        return None
-    return seen.st_mtime_ns, seen.st_size, seen.st_ino

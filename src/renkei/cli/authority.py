@@ -132,20 +132,28 @@ def _app(app: str, data: list[Path]):  # type: ignore[no-untyped-def]
 
 
 def audit(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A log that 'renkei up --audit FILE' wrote.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="What 'renkei up --audit FILE' wrote; renamed parts first, in order."),
+    ],
     json: say.AsJson = False,
 ) -> None:
     """Follow the chain of an audit log: exit 0 if every line is there as it was written, 1 if not.
 
-    Example: renkei audit audit.jsonl
-    """
-    from renkei.authority.audit import check
+    Exit 3 where a file goes on from one that was not given.
 
-    chain = check(file)
+    Example: renkei audit audit.jsonl.1 audit.jsonl
+    """
+    from renkei.authority.audit import check_parts
+
+    parts = check_parts(files)
     if json:
-        say.as_json({"file": str(file), "lines": chain.lines, "last": chain.last, "broken": chain.broken})
-    elif chain.broken:
-        say.line(f"{file}: {chain.broken}; {say.several(chain.lines, 'line')} before it hold")
+        found = [part._asdict() | {"file": str(part.file)} for part in parts]
+        say.as_json({"broken": parts[-1].broken, "files": found})
     else:
-        say.line(f"{file}: {say.several(chain.lines, 'line')}, none changed or missing")
-    raise typer.Exit(1 if chain.broken else 0)
+        for file, lines, _, broken in parts:
+            held = say.several(lines, "line")
+            say.line(
+                f"{file}: {broken}; {held} before it hold" if broken else f"{file}: {held}, none changed or missing"
+            )
+    raise typer.Exit(1 if parts[-1].broken else 0)

@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from renkei.doors.guard import Guard, Guest, bearer
-from renkei.doors.tls import Tls
+from renkei.doors.tls import Certificates
 from renkei.errors import DoorError, Exhausted, InputError, NotAuthenticated, NotPermitted, clipped
 
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
@@ -83,7 +83,7 @@ class HttpDoor:
     """
 
     def __init__(
-        self, sets: Sequence[RouteSet], host: str = "127.0.0.1", port: int = 8090, tls: Tls | None = None
+        self, sets: Sequence[RouteSet], host: str = "127.0.0.1", port: int = 8090, tls: Certificates | None = None
     ) -> None:
         self._sets, self._host, self._port, self._tls = tuple(sets), host, port, tls
         self._running: _Running | None = None

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ssl
+import threading
+import time
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,11 +13,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import grpc
 from cryptography.exceptions import UnsupportedAlgorithm
 
+from renkei.aside import stamps
 from renkei.errors import DoorError, InputError, clipped
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
+LOOK_S = 0.5
+"""The files are looked at this often, while clients come."""
 Pem = bytes | str | PathLike[str]
 """What stands in a PEM file, or where that file is."""
 
@@ -41,16 +47,76 @@ class Tls(NamedTuple):
             except (OSError, ValueError) as e:
                 raise DoorError(f"--tls-client-ca {self.client_ca}: expected certificates in PEM: {_why(e)}") from e
             context.verify_mode = ssl.CERT_REQUIRED
+            context.num_tickets = 0  # a client is judged each time it comes, and not by what it was let in with before
         return context
 
+
+class Certificates:
+    """What a server shows and whom it lets in, read again for who comes after its files have changed.
+
+    Files that are wrong then change nothing, and `tell` hears of it once. Connections that are open stay so. Raises
+    DoorError, as `Tls.context` does, for files that are wrong at first.
+    """
+
+    def __init__(self, files: Tls, tell: Callable[[str], object] = lambda line: None) -> None:
+        self._files, self._tell = files, tell
+        self._paths = [file for file in files if file]
+        self._lock = threading.Lock()  # gRPC asks from threads of its own
+        self._looked_s = time.monotonic()
+        self._stamps = stamps(self._paths)
+        self._shown = _Shown.of(files)
+
+    def context(self) -> ssl.SSLContext:
+        """For HTTP: one for the whole life of a port, that hands each connection to what holds then."""
+        lasting = self._files.context()
+        lasting.sni_callback = self._hand_over
+        return lasting
+
     def credentials(self) -> grpc.ServerCredentials:
-        """For gRPC; raises DoorError as `context` does, which reads the files first."""
-        self.context()
-        return grpc.ssl_server_credentials(
-            [(self.key.read_bytes(), self.cert.read_bytes())],
-            root_certificates=self.client_ca.read_bytes() if self.client_ca else None,
-            require_client_auth=self.client_ca is not None,
+        """For a gRPC port."""
+        given = self._now()
+
+        def changed() -> grpc.ServerCertificateConfiguration | None:
+            nonlocal given
+            before, given = given, self._now()
+            return None if given is before else given.configuration
+
+        return grpc.dynamic_ssl_server_credentials(
+            given.configuration, changed, require_client_authentication=self._files.client_ca is not None
         )
+
+    def _hand_over(self, connection: ssl.SSLObject, name: str | None, lasting: ssl.SSLContext) -> None:
+        connection.context = self._now().context
+
+    def _now(self) -> _Shown:
+        with self._lock:
+            if time.monotonic() - self._looked_s >= LOOK_S:
+                self._looked_s = time.monotonic()
+                seen = stamps(self._paths)
+                if seen != self._stamps:
+                    self._stamps = seen
+                    self._read_again()
+            return self._shown
+
+    def _read_again(self) -> None:
+        try:
+            self._shown = _Shown.of(self._files)
+        except (DoorError, OSError) as e:
+            self._tell(f"{e}; the certificates from before stay in force")
+
+
+class _Shown(NamedTuple):
+    """The same files for both kinds of port."""
+
+    context: ssl.SSLContext
+    configuration: grpc.ServerCertificateConfiguration
+
+    @classmethod
+    def of(cls, files: Tls) -> _Shown:
+        context = files.context()  # judges the files, which gRPC does not
+        pair = (files.key.read_bytes(), files.cert.read_bytes())
+        roots = files.client_ca.read_bytes() if files.client_ca else None
+        return cls(context, grpc.ssl_server_certificate_configuration([pair], roots))
 
 
 def client_credentials(

@@ -11,7 +11,7 @@ from pathlib import Path
 from renkei.authority.audit import AuditLog
 from renkei.authority.authority import Authority
 from renkei.doors.guard import Guard
-from renkei.doors.tls import Tls
+from renkei.doors.tls import Certificates, Tls
 from renkei.errors import InputError
 
 LOCAL = "127.0.0.1"
@@ -40,6 +40,10 @@ class Safety:
             return
         how = "--trust FILE.toml (tokens) or --tls-client-ca FILE.pem (certificates), or --insecure to let everybody in"
         raise InputError(f"--host {self.host}: others than this machine could reach it: expected {how}")
+
+    def certificates(self, tell: Callable[[str], None]) -> Certificates | None:
+        """Those that all doors show; `tell` hears of new ones that are wrong."""
+        return Certificates(self.tls, tell) if self.tls else None
 
     @property
     def tells_tokens(self) -> bool:

@@ -120,7 +120,7 @@ async def up(
         if isinstance(feed, LiveCar | VirtualFeed)
     ]
     async with AsyncExitStack() as open_doors:
-        host, tls = options.safety.host, options.safety.tls
+        host, tls = options.safety.host, options.safety.certificates(tell)
         guard = await open_doors.enter_async_context(guarding(options.safety, tell))
         kuksa = KuksaDoor(broker, chosen, [v.id for v in vehicles], host, options.grpc_port, guard, tls)
         ports = await kuksa.open()

@@ -12,7 +12,7 @@ from renkei.broker import Broker
 from renkei.doors.guard import Guard
 from renkei.doors.kuksa import databroker, v1, v2
 from renkei.doors.kuksa.calls import MESSAGE_BYTES, House
-from renkei.doors.tls import Tls
+from renkei.doors.tls import Certificates
 from renkei.errors import DoorError, UnknownName
 from renkei.vocabulary import Vocabulary
 
@@ -53,7 +53,7 @@ class KuksaDoor:
         host: str = "127.0.0.1",
         first_port: int = 55555,
         guard: Guard | None = None,
-        tls: Tls | None = None,
+        tls: Certificates | None = None,
     ) -> None:
         self._broker, self._vocabulary = broker, vocabulary
         self._vehicles = tuple(vehicles)
