@@ -132,7 +132,7 @@ WRONG_CHARGE = {
     "an end before the start": (("--power-kw", "7", "--soc", "0.9", "--to", "0.5"), "expected less than 0.5, got 0.9"),
     "full": (("--power-kw", "7", "--soc", "1"), "--soc: expected less than 1, got 1"),
     "heat of an oven": (("--power-kw", "7", "--ambient-c", "900"), "--ambient-c: expected a temperature"),
-    "frozen": (("--power-kw", "7", "--ambient-c", "-55"), "--ambient-c: expected a pack that takes charge"),
+    "too hot": (("--power-kw", "7", "--ambient-c", "62"), "--ambient-c: expected a pack that takes charge"),
 }  # fmt: skip
 
 

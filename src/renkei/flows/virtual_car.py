@@ -197,7 +197,7 @@ def assembled(vehicle: Vehicle, parts: Mapping[str, Part], known: Known, heavier
     if not known.of(what, facts, "charger_efficiency"):
         raise known.wrong(what, "charger_efficiency", "a number above 0", "0")
     return Car(
-        pack=_pack(parts, known, known.fact(facts, "charge_energy_wall")),
+        pack=_pack(parts, known, _wall_kwh(vehicle, parts, known)),
         e_axle=_axles(e_axles, vehicle, radius_m, known),
         road=_road(vehicle, known, heavier_kg),
         braking=_braking(what, known, driven),
@@ -217,6 +217,14 @@ def _braking(what: str, known: Known, driven: str) -> Braking:
         )
     share, most = known.assume(what, f"braking_share_{driven}"), known.assume(what, "braking_deceleration_max")
     return Braking(share, most, fade_from / 3.6, fade_to / 3.6)
+
+
+def _wall_kwh(vehicle: Vehicle, parts: Mapping[str, Part], known: Known) -> float | None:
+    """Energy from the wall of a full charge, where the car states it and has the battery with which it does."""
+    slots = found_slots(vehicle, BATTERY)
+    own = not slots or parts[BATTERY].id == slots[0].fitted
+    found: float | None = known.fact(vehicle.facts, "charge_energy_wall") if own else None
+    return found
 
 
 def _pack(parts: Mapping[str, Part], known: Known, wall_kwh: float | None) -> Pack:

@@ -101,6 +101,11 @@ def pack_of(part: Part, known: Known, wall_kwh: float | None = None) -> Pack:
         if usable > gross * 1.0001:
             raise known.wrong(what, "energy_usable", f"at most the gross energy, {gross:g} kWh", f"{usable:g} kWh")
         share = min(1.0, usable / gross)
+    wall_kwh = known.fact(facts, "charge_energy_wall") or wall_kwh
+    if share is None and gross is not None and wall_kwh is not None and known.given("energy_gross") is None:
+        share = min(1.0, round(wall_kwh * FROM_WALL / gross, 3))
+        why = f"Wall energy of a full charge times {FROM_WALL}, over the gross energy."
+        known.note(what, "usable_share", share, "ratio", why)
     if share is None:
         share = known.assume(what, "usable_share")
     if share == 0:
@@ -180,7 +185,6 @@ def _cells(
 
 def _gross_kwh(part: Part, known: Known, share: float, wall_kwh: float | None) -> float:
     """Gross energy of a pack of which only a full charge from the wall is known. Raises CannotTell."""
-    wall_kwh = wall_kwh or known.fact(part.facts, "charge_energy_wall")
     if wall_kwh is None:
         raise CannotTell(f"{part.id}: energy and cells are unknown; give battery.energy_gross=40 with --set")
     gross: float = wall_kwh * FROM_WALL / share
