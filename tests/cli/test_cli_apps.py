@@ -13,7 +13,7 @@ from command import DEMO_LOG, OUTLANDER, RENKEI, renkei
 from renkei.catalogue import Catalogue
 
 LEAF, PETROL, UNMAPPED = "nissan/leaf-ze1-40", "honda/civic-8g", "honda/fit-ev"
-VERDICT = ["subject", "host", "verdict", "first_limit", "layout", "findings"]
+VERDICT = ["subject", "host", "verdict", "first_limit", "layout", "findings", "with", "unstated"]
 FINDING = {"rule", "level", "about", "required", "provided", "unit", "message", "facts"}
 
 

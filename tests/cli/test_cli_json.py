@@ -29,6 +29,8 @@ RUNS = {
     "list parts": ["list", "parts"],
     "list facts": ["list", "facts"],
     "list standards": ["list", "standards"],
+    "list rules": ["list", "rules"],
+    "list aids": ["list", "aids"],
     "show": ["show", OUTLANDER],
     "list dialects": ["list", "dialects"],
     "list checksums": ["list", "checksums"],

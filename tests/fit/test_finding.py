@@ -42,4 +42,4 @@ def test_levels_are_in_the_order_of_their_weight():
 def test_a_finding_is_plain_json_with_its_facts():
     plain = Verdict("a", "b", (_finding("ok"),)).plain()
     assert plain["findings"][0]["facts"] == [{"value": "a fact", "source": ["book"], "confidence": "published"}]
-    assert set(plain) == {"subject", "host", "verdict", "first_limit", "layout", "findings"}
+    assert list(plain) == ["subject", "host", "verdict", "first_limit", "layout", "findings", "with", "unstated"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from renkei.facts import Fact
 from renkei.fit.finding import Finding, Level
 from renkei.fit.held import ROUNDED, enough, ground, held, number, same
 from renkei.fit.pair import Pair
@@ -84,7 +85,6 @@ def mass(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     stronger springs. Battery module standard E1, e-axle standard E1, vehicle profile E1, E8 to E10.
     """
     own, other = pair.part.facts.get("mass"), pair.fitted.facts.get("mass") if pair.fitted else None
-    limits = tuple(f for f in limits if f.about != "mass" or pair.slot is not None)
     more = ""
     if own is not None and other is not None and own.value != other.value:
         gap = float(own.value) - float(other.value)  # type: ignore[arg-type]
@@ -97,7 +97,15 @@ def mass(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
             yield finding._replace(message=finding.message.removesuffix(".") + more)
         else:
             yield finding
+    yield from _of_the_car(pair, own, other)
     if pair.slot is None or pair.part.kind in ("inverter", "motor") or any(f.about == "mass" for f in limits):
+        return
+    carried = pair.slot.facts.get("mass")
+    if carried is not None and own is not None:
+        said = "no more than the place carries", "more than the place carries"
+        yield enough("mass", "mass", float(carried.value), float(own.value), "kg", said,  # type: ignore[arg-type]
+                     (ground(pair.part.id, "mass", own), ground(pair.host, "mass", carried)), at_most=True,
+                     otherwise="break", slack=0)  # fmt: skip
         return
     if own is None or other is None:
         if pair.is_battery or own is not None:
@@ -112,6 +120,19 @@ def mass(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     )  # fmt: skip
     found = held("mass", limit, own, pair.host, pair.part.id)
     yield found._replace(required=other.value, message=found.message.removesuffix(".") + more)
+
+
+def _of_the_car(pair: Pair, own: Fact | None, other: Fact | None) -> Iterator[Finding]:
+    """What is left of the load when the car becomes heavier."""
+    curb, gross = number(pair.facts, "curb_mass"), number(pair.facts, "gross_mass")
+    if own is None or other is None or curb is None or gross is None:
+        return
+    heavier = curb + float(own.value) - float(other.value)  # type: ignore[arg-type]
+    told = f"the car then weighs {heavier:g} kg and may load {gross - heavier:g} kg"
+    yield enough("mass", "gross_mass", gross, heavier, "kg", (told, f"{told}: none at all"),
+                 (ground(pair.part.id, "mass", own), ground(pair.host, "curb_mass", pair.facts["curb_mass"]),
+                  ground(pair.host, "gross_mass", pair.facts["gross_mass"])), at_most=True, otherwise="break",
+                 slack=0)  # fmt: skip
 
 
 @rule("E", "length", "width", "height")

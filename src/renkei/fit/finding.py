@@ -86,11 +86,11 @@ class Verdict(NamedTuple):
         return {
             "subject": self.subject,
             "host": self.host,
-            "with": list(self.aids),
             "verdict": self.level,
             "first_limit": first.rule if first else None,
             "layout": dict(self.layout) if self.layout is not None else None,
             "findings": [f.plain() for f in self.findings],
+            "with": list(self.aids),
             "unstated": list(self.unstated),
         }
 

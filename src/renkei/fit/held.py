@@ -101,14 +101,14 @@ def _swap(stated: tuple[Fact, str] | None) -> tuple[str, Fact | None]:
 def enough(
     rule: str, about: str, asked: float, given: float, unit: str | None, said: tuple[str, str],
     grounds: tuple[Ground, ...],
-    *, at_most: bool = False, otherwise: Level = "degrade",
+    *, at_most: bool = False, otherwise: Level = "degrade", slack: float = ROUNDED,
 ) -> Finding:  # fmt: skip
     """Whether what is given is as much as what is asked for, or with `at_most` no more; `said` where it is, and is not.
 
-    Ratings are rounded: what is short by less than that share is enough.
+    `slack`: the share by which it may be short, for ratings are rounded; nothing where more would destroy.
     """
     margin = asked - given if at_most else given - asked
-    fine = margin >= -ROUNDED * abs(asked)
+    fine = margin >= -slack * abs(asked)
     bound = "at most" if at_most else "at least"
     return Finding(rule, "ok" if fine else otherwise, about, round(asked, 3), round(given, 3), unit,
                    said[0] if fine else said[1], grounds, (), bound, round(margin, 3))  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from renkei.fit.finding import Finding
-from renkei.fit.held import alike, ground, same
+from renkei.fit.held import ground, same
 from renkei.fit.pair import Pair
 from renkei.fit.rule import rule
 
@@ -136,26 +136,3 @@ def motor_interface(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding
     yield from limits
     if pair.part.kind in ("inverter", "motor"):
         yield from same(pair, "motor-interface", ("motor_interface",), otherwise="break", needed=True)
-
-
-@rule("B", "cells_series", "cells_parallel", "cells", "modules", "modules_series", "modules_parallel")
-def series_count(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
-    """The controller that watches the cells must find as many as it expects.
-
-    A pack brings its own controller. Modules laid out in the host's case are watched by the one of the pack that they
-    replace: the published case is a controller that sets faults with another number of cells in series, for its
-    balancing chips then have nothing to measure. Battery module standard B1.
-    """
-    yield from limits
-    if pair.module is None or pair.fitted is None:
-        return
-    expected, found = pair.fitted.facts.get("cells_series"), pair.part.facts.get("cells_series")
-    if expected is None or found is None:
-        silent = pair.fitted.id if expected is None else pair.module.id
-        yield Finding("series-count", "unknown", "cells_series", expected and expected.value, found and found.value,
-                      None, f"{silent} does not state its cells in series")  # fmt: skip
-        return
-    said = "as many as the controller of the car's pack watches", \
-        "the controller of the car's pack watches another number and sets faults"  # fmt: skip
-    fits = found.value == expected.value
-    yield alike("series-count", "cells_series", fits, (expected, pair.fitted.id), (found, pair.module.id), said)

@@ -85,23 +85,28 @@ def window(slot: Slot | None, fitted: Part | None, inside: Part | None, partners
     count = _number(facts, "modules")
     box = tuple(_number(slot.facts, key) for key in ("length", "width", "height")) if slot else (None,)
     low, high = _number(facts, "voltage_min"), _number(facts, "voltage_max")
+    own = slot.facts if slot else {}
+    lowest = [_number(p.facts, key) for p in partners for key in ("dc_voltage_min", "dc_voltage_full_power")]
+    highest = [_number(p.facts, key) for p in partners for key in ("dc_voltage_max", "dc_voltage_rating")]
+    stated_low, stated_high = _number(own, "voltage_min"), _number(own, "voltage_max")
+    lowest.append(stated_low if stated_low is not None else low and low * (1 - ROUNDED))
+    highest.append(stated_high if stated_high is not None else high and high * (1 + ROUNDED))
     return Window(
-        max(_ends(limits, "voltage_min", "minimum", low and low * (1 - ROUNDED)), default=None),
-        min(_ends(limits, "voltage_max", "maximum", high and high * (1 + ROUNDED)), default=None),
+        max(_ends(limits, "voltage_min", "minimum", lowest), default=None),
+        min(_ends(limits, "voltage_max", "maximum", highest), default=None),
         _number(facts, "voltage_nominal") or ((low + high) / 2 if low and high else None),
         sum(known) or None,
         _number(facts, "energy_gross"),
-        min(_ends(limits, "mass", "maximum", None), default=sold_kg),
+        min(_ends(limits, "mass", "maximum", [_number(own, "mass")]), default=sold_kg),
         sold_kg - count * own_kg if sold_kg and own_kg and count else None,
         box if all(box) else None,  # type: ignore[arg-type]
         string_a,
     )
 
 
-def _ends(limits: Iterable[Limit], fact: str, end: str, more: float | None) -> Iterator[float]:
-    yield from (value for li in limits if li.fact == fact and (value := getattr(li, end)) is not None)
-    if more is not None:
-        yield more
+def _ends(limits: Iterable[Limit], fact: str, end: str, more: Iterable[float | None]) -> Iterator[float]:
+    yield from (value for limit in limits if limit.fact == fact and (value := getattr(limit, end)) is not None)
+    yield from (value for value in more if value is not None)
 
 
 def laid_out(module: Part, host: Window) -> Layout | str:

@@ -83,8 +83,8 @@ class Driven(NamedTuple):
 class Pair:
     """`part` in `host`, a vehicle or a part. `slot`: the place, None where they meet at their terminals alone.
 
-    `fitted`: what the maker puts there. `partners`: parts of the host that work together with it. `facts`: those of the
-    host itself. `shown`: uses of the part elsewhere. `module`: the module of which `part` is a pack laid out for here,
+    `fitted`: what the maker puts there. `partners`: parts of the host that work together with it. `brought`: ids of
+    those among them that the host is not sold with. `facts`: those of the host itself. `shown`: uses of the part elsewhere. `module`: the module of which `part` is a pack laid out for here,
     as `layout` says. `is_sold` says that part, or module, and host are sold together. `no_place`, `no_layout`: in
     words, why there is none.
     """
@@ -95,6 +95,7 @@ class Pair:
     slot: Slot | None = None
     fitted: Part | None = None
     partners: tuple[Part, ...] = ()
+    brought: tuple[str, ...] = ()
     facts: Mapping[str, Fact] = field(default_factory=dict)
     said_by_part: Spoken = SILENT
     said_by_host: Spoken = SILENT
@@ -109,6 +110,17 @@ class Pair:
     @property
     def is_battery(self) -> bool:
         return self.part.kind.startswith("battery")
+
+    @property
+    def packs(self) -> tuple[Part, ...]:
+        """The pack that is judged, or that of the host."""
+        return (self.part,) if self.is_battery else tuple(p for p in self.partners if p.kind == "battery-pack")
+
+    @property
+    def drives(self) -> tuple[Part, ...]:
+        """E-axles and inverters that the pack feeds: those of the host, or the one that is judged."""
+        drives = self.partners if self.is_battery else (self.part,)
+        return tuple(part for part in drives if part.kind in ("e-axle", "inverter"))
 
     def limits(self) -> Iterator[tuple[Limit, str, Fact | None, str]]:
         """Each limit between the two, who sets it, the fact it is set on, and whose that is."""

@@ -7,12 +7,10 @@ from collections.abc import Iterator, Mapping
 
 from renkei.facts import Fact
 from renkei.fit.finding import Finding, Ground
-from renkei.fit.held import alike, enough, ground, number, same
+from renkei.fit.held import alike, enough, ground, missing, number, same
 from renkei.fit.pair import Pair
 from renkei.fit.rule import rule
 from renkei.parts import Part
-
-_DRIVES = ("e-axle", "inverter")
 
 
 @rule("C", "current_peak", "current_limit_announced", "dc_current_max", "phase_current_max")
@@ -23,38 +21,64 @@ def peak_current(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     inverter of 160 kW that gives 145 kW with a pack that announces 400 A and not 500 A. Else the drive's peak power at
     the pack's nominal voltage is compared with what the pack states, or is known to give in the car that it is sold
     with. The load of a single cell is told as a multiple of its capacity. Less than the drive asks for is a loss of
-    power; nothing known is unknown. Battery module standard C2, e-axle standard B5.
+    power; nothing known is unknown. The car's own pack behind a stronger drive is no loss while it gives what the car
+    is sold with. Battery module standard C2, e-axle standard B5.
     """
-    yield from limits
-    drives = [p for p in pair.partners if p.kind in _DRIVES] if pair.is_battery else [pair.part]
-    packs = [pair.part] if pair.is_battery else [p for p in pair.partners if p.kind == "battery-pack"]
-    drive = next((d for d in drives if number(d.facts, "power_peak")), None)
-    if not packs or not drives or any(f.about == "current_limit_announced" and f.level != "unknown" for f in limits):
+    yield from (_own_pack(pair, finding) for finding in limits)
+    if any(f.about == "current_limit_announced" and f.level != "unknown" for f in limits):
         return
-    if pair.part.kind == "motor":
-        return
-    yield _asked_of(pair, packs[0], drives, drive)
+    for pack in pair.packs:
+        if pair.drives:
+            yield _asked_of(pair, pack)
 
 
-def _asked_of(pair: Pair, pack: Part, drives: list[Part], drive: Part | None) -> Finding:
+def _own_pack(pair: Pair, finding: Finding) -> Finding:
+    """What a stronger drive misses in the car's own pack, where the car still has the power that it is sold with."""
+    sold_kw = number(pair.fitted.facts, "power_peak") if pair.fitted else None
+    if finding.level != "degrade" or pair.is_battery or pair.host_kind != "vehicle" or sold_kw is None:
+        return finding
+    for pack in pair.packs:
+        amps, volts = number(pack.facts, finding.about), number(pack.facts, "voltage_nominal")
+        if pack.id in pair.brought or amps is None or volts is None or amps * volts / 1000 < sold_kw:
+            return finding
+    told = f"{finding.message} The pack is the car's own, and gives no less than the {sold_kw:g} kW of the car as sold"
+    return finding._replace(level="ok", message=told)
+
+
+def _asked_of(pair: Pair, pack: Part) -> Finding:
     volts = number(pack.facts, "voltage_nominal") or _middle_v(pack.facts)
-    if drive is None or volts is None:
-        lacks = f"the power of {drives[0].id}" if drive is None else f"the voltage of {pack.id}"
+    asked = _asked(pair, volts)
+    if asked is None:
+        lacks = f"the power of {pair.drives[0].id}" if volts else f"the voltage of {pack.id}"
         return Finding("peak-current", "unknown", "current_peak", None, None, "A", f"{lacks} is not stated")
-    in_one = {"inverter", "e-axle"} <= {d.kind for d in drives}  # an inverter inside takes no power of its own
-    power_kw = sum(number(d.facts, "power_peak") or 0 for d in drives if not in_one or d.kind == "e-axle")
-    power_kw = power_kw or number(drive.facts, "power_peak") or 0
-    asked = power_kw * 1000 / volts
-    grounds = [ground(d.id, "power_peak", d.facts["power_peak"]) for d in drives if "power_peak" in d.facts]
-    of_cells = _of_cells(pack, asked)
-    drawn = f"the drive asks for {asked:.0f} A: {power_kw:g} kW at {volts:.4g} V{of_cells}"
-    gives, why, founded = _given(pair, pack, volts)
+    amps, why, grounds = asked
+    drawn = f"{why}{_of_cells(pack, amps)}"
+    gives, known, founded = _given(pair, pack, volts)
     if gives is None:
         said = f"nothing states what {pack.id} gives; {drawn}"
-        return Finding("peak-current", "unknown", "current_peak", round(asked, 1), None, "A", said, tuple(grounds), (),
+        return Finding("peak-current", "unknown", "current_peak", round(amps, 1), None, "A", said, grounds, (),
                        "at least")  # fmt: skip
-    told = f"{why}; {drawn}"
-    return enough("peak-current", "current_peak", asked, gives, "A", (told, told), (*founded, *grounds))
+    told = f"{known}; {drawn}"
+    return enough("peak-current", "current_peak", amps, gives, "A", (told, told), (*founded, *grounds))
+
+
+def _asked(pair: Pair, volts: float | None) -> tuple[float, str, tuple[Ground, ...]] | None:
+    """What the host draws in A, in words, and why: its slot states it, or its drive's power at that voltage."""
+    for key in ("dc_current_max", "current_peak"):
+        stated = number(pair.slot.facts, key) if pair.slot and pair.is_battery else None
+        if pair.slot and stated is not None:
+            return stated, f"the host draws {stated:g} A", (ground(pair.host, key, pair.slot.facts[key]),)
+    e_axles = [d for d in pair.drives if d.kind == "e-axle"]
+    drives = [d for d in e_axles or pair.drives if "power_peak" in d.facts]  # an inverter inside takes no more
+    if not drives or volts is None:
+        return None
+    power_kw = sum(number(d.facts, "power_peak") or 0 for d in drives)
+    amps, limit = power_kw * 1000 / volts, number(drives[0].facts, "dc_current_max")
+    grounds = tuple(ground(d.id, "power_peak", d.facts["power_peak"]) for d in drives)
+    if limit is not None and len(drives) == 1 and limit < amps:
+        return limit, f"the drive draws {limit:g} A at most", (ground(drives[0].id, "dc_current_max",
+                                                                      drives[0].facts["dc_current_max"]),)  # fmt: skip
+    return amps, f"the drive asks for {amps:.0f} A: {power_kw:g} kW at {volts:.4g} V", grounds
 
 
 def _middle_v(facts: Mapping[str, Fact]) -> float | None:
@@ -70,14 +94,16 @@ def _of_cells(pack: Part, asked_a: float) -> str:
     return f", {asked_a / strings:.0f} A through each cell of {capacity:g} Ah ({asked_a / strings / capacity:.1f}C)"
 
 
-def _given(pair: Pair, pack: Part, volts: float) -> tuple[float | None, str, tuple[Ground, ...]]:
+def _given(pair: Pair, pack: Part, volts: float | None) -> tuple[float | None, str, tuple[Ground, ...]]:
     """What a pack gives in A, in words, and why that is known."""
     for key in ("current_peak", "current_limit_announced", "power_10s", "power_peak"):
         value = number(pack.facts, key)
         if value is not None and not (pair.module and key == "current_limit_announced"):
-            gives = value * 1000 / volts if key.startswith("power") else value
+            if key.startswith("power") and volts is None:
+                continue
+            gives = value * 1000 / volts if key.startswith("power") and volts else value
             return gives, f"it gives {gives:.0f} A", (ground(pack.id, key, pack.facts[key]),)
-    if not pair.shown:
+    if not pair.shown or volts is None:
         return None, "", ()
     best = max(pair.shown, key=lambda shown: shown.power_kw)
     gives = best.power_kw * 1000 / volts
@@ -90,11 +116,12 @@ def peak_power(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """The drive must give the power and the torque that the host is sold with.
 
     A drive with less is a loss, one with more is judged by what pack and controller give it. Powers of a pack are
-    judged by the rule `peak-current`, and here only where a limit asks. Battery module standard C1, e-axle standard C1
-    and C3.
+    judged by the rule `peak-current`, and here where the slot states for how long it draws how much. Battery module
+    standard C1, e-axle standard C1 and C3.
     """
     yield from limits
     if pair.is_battery:
+        yield from _drawn(pair, "peak-power", ("power_2s", "power_10s", "power_30s", "power_peak"))
         return
     for key in ("power_peak", "torque_peak"):
         own, other = pair.part.facts.get(key), pair.of_host(key)
@@ -109,15 +136,31 @@ def peak_power(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
                      (ground(pair.part.id, key, own), ground(other[1], key, other[0])))  # fmt: skip
 
 
+def _drawn(pair: Pair, rule_id: str, keys: tuple[str, ...]) -> Iterator[Finding]:
+    """What a place states that it draws, or gives, against what the part states of the same."""
+    for key in keys:
+        own, drawn = pair.part.facts.get(key), pair.slot.facts.get(key) if pair.slot else None
+        if drawn is None:
+            continue
+        if own is None:
+            yield missing(pair, rule_id, key, drawn.value)
+            continue
+        said = "as much as the host asks for", "less than the host asks for"
+        grounds = ground(pair.part.id, key, own), ground(pair.host, key, drawn)
+        yield enough(rule_id, key, float(drawn.value), float(own.value), own.unit, said, grounds)  # type: ignore[arg-type]
+
+
 @rule("C", "power_continuous", "current_continuous", "torque_continuous")
 def continuous_power(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """The pack must give without end the current that the drive takes without end.
 
-    A motorway is longer than any peak. Judged where both sides state it. Battery module standard C4, e-axle standard
-    C2.
+    A motorway is longer than any peak. Judged where slot or drive state what they take. Battery module standard C4,
+    e-axle standard C2.
     """
     yield from limits
-    drive = next((p for p in pair.partners if p.kind in _DRIVES and number(p.facts, "power_continuous")), None)
+    if pair.is_battery:
+        yield from _drawn(pair, "continuous-power", ("power_continuous", "current_continuous"))
+    drive = next((p for p in pair.drives if number(p.facts, "power_continuous")), None)
     volts, gives = number(pair.part.facts, "voltage_nominal"), number(pair.part.facts, "current_continuous")
     if not pair.is_battery or drive is None or volts is None or gives is None:
         return
@@ -138,7 +181,7 @@ def power_when_cold_or_empty(pair: Pair, limits: tuple[Finding, ...]) -> Iterato
     C5 and C8.
     """
     yield from limits
-    drive = next((p for p in pair.partners if p.kind in _DRIVES and number(p.facts, "power_peak")), None)
+    drive = next((p for p in pair.drives if number(p.facts, "power_peak")), None)
     if not pair.is_battery or drive is None or pair.slot is None:
         return
     asked, found = number(drive.facts, "power_peak") or 0.0, _weakest_kw(pair.part)
@@ -175,10 +218,13 @@ def charge_and_regeneration(pair: Pair, limits: tuple[Finding, ...]) -> Iterator
     """What the host charges with, and what it brakes into the pack, must stay within what the pack takes.
 
     The drive's braking power and the car's fast charging are compared with the largest charge current that the pack
-    states. A pack that takes less is protected by the limits it sends; the host then brakes with friction and charges
-    more slowly. Battery module standard C3, C6 and D6, e-axle standard C7.
+    states, and what the slot states that it charges with, with the same of the pack. A pack that takes less is
+    protected by the limits it sends; the host then brakes with friction and charges more slowly. Battery module standard C3, C6 and D6, e-axle standard C7.
     """
     yield from limits
+    if pair.is_battery:
+        keys = ("charge_power_peak", "charge_current_peak", "charge_current_continuous")
+        yield from _drawn(pair, "charge-and-regeneration", keys)
     takes, volts = number(pair.part.facts, "charge_current_peak"), number(pair.part.facts, "voltage_nominal")
     if not pair.is_battery or takes is None or volts is None:
         return

@@ -7,14 +7,14 @@ from functools import cache
 
 from renkei.errors import UnknownName
 from renkei.fit import app_on_vehicle as app
-from renkei.fit import body, electrical, identity, power, statements, talk
+from renkei.fit import body, electrical, identity, power, statements, talk, voltage
 from renkei.fit.rule import Rule
 
 PART_RULES: tuple[Rule, ...] = (
     identity.place, identity.identity, identity.registration, identity.motor_interface, identity.generation,
     identity.software_version, identity.vocabulary_version, identity.calibration, identity.resolver,
     identity.known_rating,
-    electrical.voltage_window, electrical.layout, identity.series_count, electrical.cell_voltage, electrical.precharge,
+    voltage.voltage_window, voltage.layout, voltage.series_count, voltage.cell_voltage, electrical.precharge,
     electrical.contactors, electrical.insulation, electrical.low_voltage_supply, electrical.energy,
     electrical.resistance, power.ac_charging,
     power.peak_current, power.peak_power, power.continuous_power, power.power_when_cold_or_empty,

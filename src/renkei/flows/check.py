@@ -17,7 +17,7 @@ from renkei.can.plan import Plan, PlanMessage, PlanRow
 from renkei.can.uds import column_of
 from renkei.catalogue import Catalogue
 from renkei.errors import CatalogueError, InputError, RenkeiError, ValueRefused, clipped
-from renkei.flows.check_parts import check_parts, check_slots, check_standards
+from renkei.flows.check_parts import check_aids, check_parts, check_slots, check_standards
 from renkei.flows.judge_app import chosen_app
 from renkei.flows.plans import database, plan_of
 from renkei.flows.unread import is_note, unread
@@ -59,6 +59,7 @@ def check(catalogue: Catalogue, *, only_private: bool = False) -> Report:
     faults += (Fault(str(file), "", what) for file, what in unread(catalogue))
     report.standards = len(catalogue.standards)
     faults += (Fault(*place) for place in check_standards(catalogue))
+    faults += (Fault(*place) for place in check_aids(catalogue))
     for app in catalogue.apps:
         faults += _check_app(catalogue, app)
     report.faults = tuple(dict.fromkeys(faults))

@@ -1,4 +1,4 @@
-"""Judges parts, slots, standards and assumptions of a catalogue, where reading a file alone cannot."""
+"""Judges parts, slots, standards, aids and assumptions of a catalogue, where reading a file alone cannot."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from renkei.can.checks import CHECKSUMS
 from renkei.catalogue import Catalogue
 from renkei.errors import CatalogueError, RenkeiError, nearest
+from renkei.fit.rules import RULES
 from renkei.flows.talk import on_bus
 from renkei.parts import Part, Slot, Talk
 
@@ -60,6 +61,22 @@ def check_standards(catalogue: Catalogue) -> Iterator[Place]:
         _ = catalogue.assumptions
     except RenkeiError as e:
         yield from told(e, "assumptions.toml")
+
+
+def check_aids(catalogue: Catalogue) -> Iterator[Place]:
+    """Aids that do not read, or that name a rule which is not there."""
+    for id_ in catalogue.aids:
+        try:
+            aid = catalogue.aid(id_)
+        except RenkeiError as e:
+            yield from told(e, id_)
+            continue
+        for n, mend in enumerate(aid.mends):
+            for rule in mend.rules:
+                if rule not in RULES:
+                    at, expected = f"mends.{n}.rules", "a rule of 'renkei list rules'"
+                    wrong = CatalogueError(aid.file, at, expected=expected, got=rule, near=nearest(rule, RULES))
+                    yield from told(wrong, id_)
 
 
 def told(e: RenkeiError, where: str) -> list[Place]:

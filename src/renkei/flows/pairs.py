@@ -52,7 +52,7 @@ class Pairs:
             return Pair(part, vehicle.id, facts=vehicle.facts, no_place=lacks)
         pair = Pair(
             part, vehicle.id, slot=slot, fitted=self._fitted(slot), facts=vehicle.facts,
-            partners=tuple(self._partners(vehicle, kind)), said_by_part=self._of_part(part),
+            partners=tuple(self._partners(vehicle, kind)), brought=self._brought, said_by_part=self._of_part(part),
             said_by_host=self._of_slot(vehicle, slot.name, slot.messages),
         )  # fmt: skip
         pair = (
@@ -70,6 +70,10 @@ class Pairs:
             return Pair(part, host.id, host.kind, partners=(host,), facts=host.facts, shown=tuple(self._shown(part)))
         goes = "expected an inverter or a motor in an e-axle, or a battery pack on an inverter or an e-axle"
         raise InputError(f"{part.id} in {host.id}: a {part.kind} does not go into a {host.kind}; {goes}")
+
+    @property
+    def _brought(self) -> tuple[str, ...]:
+        return tuple(part.id for part in self._others.values())
 
     def _inside(self, part: Part, vehicle: Vehicle) -> Pair:
         """An inverter or motor in the e-axle of a car."""
@@ -92,7 +96,7 @@ class Pairs:
         slot = slot or Slot(part.kind, part.kind, fitted.id if fitted else None, {}, ())
         others = tuple(other for kind, other in inside.items() if kind != part.kind)
         return Pair(
-            part, host, "vehicle" if packs else "e-axle", slot=slot, fitted=fitted, partners=(*others, *packs),
+            part, host, "vehicle" if packs else "e-axle", slot=slot, fitted=fitted, partners=(*others, *packs), brought=self._brought,
             facts=facts, said_by_part=self._of_part(part), said_by_host=talk,  # type: ignore[arg-type]
             is_sold=fitted is not None and fitted.id == part.id,
         )  # fmt: skip

@@ -1,0 +1,193 @@
+"""Rules of the voltage: the window of the pack in that of its host, and modules laid out to meet it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from renkei.fit.finding import Finding, Ground, Level
+from renkei.fit.held import ROUNDED, alike, enough, ground, held, missing, number
+from renkei.fit.pair import Pair
+from renkei.fit.rule import rule
+from renkei.parts import Limit, Part
+
+_OF_DRIVES: tuple[tuple[str, str, bool, Level, str], ...] = (
+    ("voltage_max", "dc_voltage_rating", True, "break", "more than its weakest component bears"),
+    ("voltage_max", "dc_voltage_max", True, "break", "more than it works with"),
+    ("voltage_max", "dc_voltage_min", False, "break", "even full, less than it works with"),
+    ("voltage_max", "dc_voltage_full_power", False, "break", "even full, too little for its full power"),
+    ("voltage_min", "dc_voltage_min", False, "degrade", "it stops before the pack is empty"),
+    ("voltage_min", "dc_voltage_full_power", False, "degrade", "it cuts its power back before the pack is empty"),
+)
+"""An end of the pack's window, the fact of the drive that it is held against, whether that is a highest, and what
+follows where it is not kept."""
+
+
+@rule(
+    "B", "voltage_min", "voltage_nominal", "voltage_max", "dc_voltage_min", "dc_voltage_full_power", "dc_voltage_max",
+    "dc_voltage_rating", "dc_charge_voltage_max",
+)  # fmt: skip
+def voltage_window(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """The pack's voltage must stay within what inverter, intermediate circuit and charger bear.
+
+    What e-axle, inverter and slot state comes first: a rating of the weakest component that is exceeded breaks, a
+    voltage below which power is cut back degrades, and a pack that even full lies below it breaks. Charger, DC-DC
+    converter and heater seldom state theirs: they are known to work in the window of the pack that the car is sold
+    with, and a wider one is unknown. Fast charging ends below the pack's full voltage where the car asks the charger
+    for less. Published cases: 806 V on a capacitor of 600 V; a pack that ends at 218 V on an inverter that is cut back
+    below 240 V. Battery module standard B2 to B4, e-axle standard B1 to B4, vehicle profile B1 and B2.
+    """
+    yield from sorted(limits, key=lambda f: f.about != "voltage_max")
+    yield from _never_reached(pair)
+    told: set[tuple[str, str, float]] = set()
+    for pack in pair.packs:
+        for drive in pair.drives:
+            yield from _of_drive(pair, pack, drive, told)
+    if not pair.is_battery or pair.slot is None:
+        return
+    for key in ("voltage_max", "voltage_min"):
+        yield from _in_slot(pair, key) if key in pair.slot.facts else (_as_sold(pair, key),)
+    charger = pair.facts.get("dc_charge_voltage_max")
+    if charger is not None:
+        limit = Limit("voltage_max", pair.part.kind, maximum=number(pair.facts, "dc_charge_voltage_max"),
+                      otherwise="degrade", reason="Fast charging ends below the pack's full voltage.",
+                      source=charger.source, confidence=charger.confidence)  # fmt: skip
+        by = f"fast charging of {pair.host}"
+        yield held("voltage-window", limit, pair.part.facts.get("voltage_max"), by, pair.part.id)
+
+
+def _of_drive(pair: Pair, pack: Part, drive: Part, told: set[tuple[str, str, float]]) -> Iterator[Finding]:
+    """The pack's window against what the drive states as facts, where no limit of it says the same."""
+    limited = {limit.fact for limit, by, _, of in pair.limits() if (by, of) == (drive.id, pack.id)}
+    for key, fact, at_most, otherwise, follows in _OF_DRIVES:
+        own, asked = number(pack.facts, key), number(drive.facts, fact)
+        if own is None or asked is None or (key, fact, asked) in told or (key in limited and otherwise != "break"):
+            continue
+        if key in limited and at_most:
+            continue
+        told.add((key, fact, asked))
+        said = f"within what {drive.id} states", f"{drive.id}: {follows}"
+        grounds = ground(pack.id, key, pack.facts[key]), ground(drive.id, fact, drive.facts[fact])
+        yield enough(
+            "voltage-window", key, asked, own, "V", said, grounds, at_most=at_most, otherwise=otherwise, slack=0
+        )
+
+
+def _never_reached(pair: Pair) -> Iterator[Finding]:
+    """A pack whose highest voltage lies below the lowest that a limit asks for: the host never gives its power."""
+    highest = number(pair.part.facts, "voltage_max")
+    for limit, by, _, of in pair.limits():
+        if limit.fact != "voltage_min" or limit.minimum is None or highest is None or highest >= limit.minimum:
+            continue
+        asked = Ground(f"{by} asks for voltage_min {limit.text} V", limit.source, limit.confidence)
+        said = f"even full it lies below what {by} asks for"
+        grounds = ground(of, "voltage_max", pair.part.facts["voltage_max"]), asked
+        yield enough("voltage-window", "voltage_max", limit.minimum, highest, "V", (said, said), grounds,
+                     otherwise="break", slack=0)  # fmt: skip
+        return
+
+
+def _in_slot(pair: Pair, key: str) -> Iterator[Finding]:
+    """Against what the place itself states that it bears, or works with."""
+    assert pair.slot is not None
+    stated, own = pair.slot.facts[key], pair.part.facts.get(key)
+    if own is None:
+        yield missing(pair, "voltage-window", key, stated.value)
+        return
+    at_most = key == "voltage_max"
+    said = (
+        f"within what {pair.host} states",
+        f"{pair.host}: {'more than it bears' if at_most else 'less than it works with'}",
+    )
+    grounds = ground(pair.part.id, key, own), ground(pair.host, key, stated)
+    volts, full = number(pair.slot.facts, key) or 0.0, number(pair.part.facts, "voltage_max")
+    never = full is not None and full < volts and not at_most
+    yield enough("voltage-window", key, volts, number(pair.part.facts, key) or 0.0, "V", said, grounds, at_most=at_most,
+                 otherwise="break" if at_most or never else "degrade", slack=0)  # fmt: skip
+
+
+def _as_sold(pair: Pair, key: str) -> Finding:
+    """Against the window of the pack with which the car is sold: what its charger and converters are known to bear."""
+    own, other = pair.part.facts.get(key), pair.fitted.facts.get(key) if pair.fitted else None
+    if own is None:
+        return missing(pair, "voltage-window", key, other.value if other else None)
+    value, at_most = number(pair.part.facts, key) or 0.0, key == "voltage_max"
+    if other is None or pair.fitted is None:
+        said = f"what charger and DC-DC converter of {pair.host} bear is not stated"
+        return Finding("voltage-window", "unknown", key, None, value, "V", said, (ground(pair.part.id, key, own),))
+    outside = (
+        "outside the window of the pack that the car is sold with; what its charger and DC-DC converter bear is not"
+    )
+    said_both = "within the window in which charger and DC-DC converter are known to work", f"{outside} stated"
+    grounds = ground(pair.part.id, key, own), ground(pair.fitted.id, key, other)
+    sold = number({key: other}, key) or 0.0
+    return enough("voltage-window", key, sold, value, "V", said_both, grounds, at_most=at_most, otherwise="unknown")
+
+
+@rule("B")
+def layout(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """A module is laid out in the host before anything else is judged.
+
+    As many in series as come nearest to the voltage of the host's own pack within its window; as many strings as mass
+    and envelope of the bay allow where both are known, else as the current and the energy as sold ask for. Case,
+    contactors, controller and cooling stay those of the pack that the modules replace. What then binds is judged by the
+    other rules on the whole pack. Battery module standard 1.1 and B1.
+    """
+    yield from limits
+    if pair.module is None:
+        return
+    if pair.layout is None:
+        yield Finding("layout", "unknown", "modules", None, None, None, pair.no_layout or "it cannot be laid out")
+        return
+    made = pair.layout
+    told = f"{made.series} in series, {made.parallel} side by side"
+    yield Finding("layout", "ok", "modules", None, made.modules, None, told)
+
+
+@rule("B", "cells_series", "cells_parallel", "cells", "modules", "modules_series", "modules_parallel")
+def series_count(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """The controller that watches the cells must find as many as it expects.
+
+    A pack brings its own controller. Modules laid out in the host's case are watched by the one of the pack that they
+    replace: the published case is a controller that sets faults with another number of cells in series, for its
+    balancing chips then have nothing to measure. Battery module standard B1.
+    """
+    yield from limits
+    if pair.module is None or pair.fitted is None:
+        return
+    expected, found = pair.fitted.facts.get("cells_series"), pair.part.facts.get("cells_series")
+    if expected is None or found is None:
+        silent = pair.fitted.id if expected is None else pair.module.id
+        yield Finding("series-count", "unknown", "cells_series", expected and expected.value, found and found.value,
+                      None, f"{silent} does not state its cells in series")  # fmt: skip
+        return
+    said = "as many as the controller of the car's pack watches", \
+        "the controller of the car's pack watches another number and sets faults"  # fmt: skip
+    fits = found.value == expected.value
+    yield alike("series-count", "cells_series", fits, (expected, pair.fitted.id), (found, pair.module.id), said)
+
+
+@rule(
+    "B", "cell_voltage_min", "cell_voltage_nominal", "cell_voltage_max", "cell_voltage_spread_max",
+    "open_circuit_voltage", "short_circuit_current",
+)  # fmt: skip
+def cell_voltage(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
+    """Cells must not be charged or emptied further than they bear.
+
+    A pack's own controller sees to that. Modules in a host's case are watched by the host's controller, whose limits
+    are those of the cells that it was made for: cells that bear less are overcharged, ones that bear more give less.
+    Battery module standard B2, B3 and B9.
+    """
+    yield from limits
+    if pair.module is None or pair.fitted is None:
+        return
+    for key, sign in (("cell_voltage_max", 1), ("cell_voltage_min", -1)):
+        own, other = pair.part.facts.get(key), pair.fitted.facts.get(key)
+        if own is None or other is None:
+            continue
+        gap = float(own.value) - float(other.value)  # type: ignore[arg-type]
+        near, less = abs(gap) <= ROUNDED * float(other.value), gap * sign < 0  # type: ignore[arg-type]
+        further = "the controller of the car's pack goes further than these cells bear"
+        unused = "the controller of the car's pack leaves some of these cells' charge unused"
+        said = "as the cells of the car's own pack", further if less else unused
+        yield alike("cell-voltage", key, near, (other, pair.fitted.id), (own, pair.module.id), said,
+                    "break" if less else "degrade")  # fmt: skip
