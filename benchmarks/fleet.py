@@ -1,7 +1,8 @@
 """A fleet in one process: 100 vehicles × 100 signals × 10 Hz, two subscribers a vehicle, over kuksa.val.v2 and TCP.
 
 The server with its sources is one process, all subscribers are another. The value of every signal is the number of its
-batch, so that a subscriber sees each one that is missing, and finds in shared memory when it was published.
+batch, so that a subscriber sees each one that is missing, and finds in shared memory when it was published. With
+`--tokens` the server asks for tokens and every subscriber shows one.
 """
 
 from __future__ import annotations
@@ -11,10 +12,17 @@ import json
 import multiprocessing
 import resource
 import sys
+import tempfile
 import threading
 import time
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, NamedTuple
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import trusted
+from trusted import Metadata
 
 VEHICLES, SIGNALS, RATE_HZ, SUBSCRIBERS = 100, 100, 10.0, 2
 SECONDS = 10.0
@@ -42,16 +50,22 @@ class Fleet(NamedTuple):
     server_mb: float
 
 
-def run(seconds: float = SECONDS) -> Fleet:
+def run(seconds: float = SECONDS, *, tokens: bool = False) -> Fleet:
+    with tempfile.TemporaryDirectory(prefix="renkei-bench-") as folder:
+        metadata = trusted.issued(Path(folder), ["fleet"]) if tokens else ()
+        return _run(seconds, Path(folder) if tokens else None, metadata)
+
+
+def _run(seconds: float, trust: Path | None, metadata: Metadata) -> Fleet:
     spawn = multiprocessing.get_context("spawn")
     batches = int(seconds * RATE_HZ)
     published = spawn.RawArray("q", VEHICLES * batches)
     server_end, server_there = spawn.Pipe()
     clients_end, clients_there = spawn.Pipe()
-    server = spawn.Process(target=_serve, args=(batches, published, server_there), daemon=True)
+    server = spawn.Process(target=_serve, args=(batches, published, trust, server_there), daemon=True)
     server.start()
     ports = server_end.recv()
-    clients = spawn.Process(target=_take, args=(ports, batches, published, clients_there), daemon=True)
+    clients = spawn.Process(target=_take, args=(ports, batches, published, metadata, clients_there), daemon=True)
     clients.start()
     clients_end.recv()  # all have their first message
     server_end.send("go")
@@ -93,14 +107,15 @@ def _resident_kib() -> float:
         return int(file.read().split()[1]) * resource.getpagesize() / 1024
 
 
-async def _open(vehicles: int) -> tuple[Any, Any, dict[str, int]]:
+async def _open(vehicles: int, trust: Path | None = None) -> tuple[Any, Any, dict[str, int]]:
     from renkei.broker import Broker
     from renkei.doors.kuksa.door import KuksaDoor
     from renkei.vocabulary import builtin
 
     names = [f"fleet/{n}" for n in range(vehicles)]
     broker = Broker(builtin(), names)
-    door = KuksaDoor(broker, builtin(), names, first_port=0)
+    guard = trusted.guard_of(trust) if trust else None
+    door = KuksaDoor(broker, builtin(), names, first_port=0, guard=guard)
     return broker, door, await door.open()
 
 
@@ -111,14 +126,14 @@ def _signals() -> list[Any]:
     return free[:SIGNALS]
 
 
-def _serve(batches: int, published: Any, told: Connection) -> None:
-    asyncio.run(_served(batches, published, told))
+def _serve(batches: int, published: Any, trust: Path | None, told: Connection) -> None:
+    asyncio.run(_served(batches, published, trust, told))
 
 
-async def _served(batches: int, published: Any, told: Connection) -> None:
+async def _served(batches: int, published: Any, trust: Path | None, told: Connection) -> None:
     from renkei.flows.feeds import publisher
 
-    broker, door, ports = await _open(VEHICLES)
+    broker, door, ports = await _open(VEHICLES, trust)
     signals = [s.index for s in _signals()]
     loop = asyncio.get_running_loop()
     feeds = [publisher(loop, broker, v, broker.claim_signals(v, signals, by=v)) for v in broker.vehicles]
@@ -149,17 +164,15 @@ async def _served(batches: int, published: Any, told: Connection) -> None:
     await door.close()
 
 
-def _take(ports: dict[str, int], batches: int, published: Any, told: Connection) -> None:
-    asyncio.run(_taken(ports, batches, published, told))
+def _take(ports: dict[str, int], batches: int, published: Any, metadata: Metadata, told: Connection) -> None:
+    asyncio.run(_taken(ports, batches, published, metadata, told))
 
 
-async def _taken(ports: dict[str, int], batches: int, published: Any, told: Connection) -> None:
+async def _taken(ports: dict[str, int], batches: int, published: Any, metadata: Metadata, told: Connection) -> None:
     paths = [s.path for s in _signals()]
     ready, last = asyncio.Semaphore(0), batches - 1
     streams = [
-        _subscribe(
-            port, paths, last, ready, [published[vehicle * batches : (vehicle + 1) * batches], published, vehicle]
-        )
+        _subscribe(port, metadata, paths, last, ready, (published, vehicle))
         for vehicle, port in enumerate(ports.values())
         for _ in range(SUBSCRIBERS)
     ]
@@ -185,19 +198,19 @@ async def _taken(ports: dict[str, int], batches: int, published: Any, told: Conn
 
 
 async def _subscribe(
-    port: int, paths: list[str], last: int, ready: asyncio.Semaphore, when: list[Any]
+    port: int, metadata: Metadata, paths: list[str], last: int, ready: asyncio.Semaphore, when: tuple[Any, int]
 ) -> tuple[int, list[int]]:
     """How many values came, and the age of each message in ns."""
     import grpc
 
     from renkei.doors.kuksa.schema import V2
 
-    _, published, vehicle = when
+    published, vehicle = when
     count, ages = 0, list[int]()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", [("grpc.use_local_subchannel_pool", 1)]) as channel:
         request = V2.SubscribeRequest(signal_paths=paths, buffer_size=BUFFER).SerializeToString()
         first = True
-        async for message in channel.unary_stream("/kuksa.val.v2.VAL/Subscribe")(request):
+        async for message in channel.unary_stream("/kuksa.val.v2.VAL/Subscribe")(request, metadata=metadata):
             if first:
                 first = False
                 ready.release()
@@ -212,7 +225,7 @@ async def _subscribe(
 
 
 def main() -> None:
-    fleet, idle = run(), idle_kib_per_vehicle()
+    fleet, idle = run(tokens="--tokens" in sys.argv), idle_kib_per_vehicle()
     if "--json" in sys.argv:
         print(json.dumps(fleet._asdict() | {"idle_kib_per_vehicle": idle}, indent=2))
         return

@@ -151,12 +151,28 @@ def kuksa(_folder: Path) -> list[Figure]:
         less("provider to subscriber, 1 signal a message, 2,000 signals/s, p50", "single_paced_p50_ms", "under 1 ms"),
         less("provider to subscriber, 1 signal a message, 2,000 signals/s, p99", "single_paced_p99_ms", "under 5 ms"),
         more("GetValue, 8 at a time", "get_value_per_s", "requests/s", "none"),
+        *_with_tokens(bench_kuksa.with_tokens()),
+    ]
+
+
+def _with_tokens(measured: dict[str, tuple[float, float]]) -> list[Figure]:
+    """What it costs that a server asks for tokens; the ratio is to the same server without."""
+    rates = {
+        "101 signals a message": "batched_signals_per_s",
+        "1 signal a message": "single_signals_per_s",
+        "GetValue, 8 at a time": "get_value_per_s",
+    }
+    return [
+        Figure(
+            f"with tokens, against without: {what}", with_them, "a second", without, with_them / without, "0.9 times"
+        )
+        for what, (without, with_them) in ((what, measured[key]) for what, key in rates.items())
     ]
 
 
 def many_cars(_folder: Path) -> list[Figure]:
     """A fleet in one process, its subscribers in another; memory of a vehicle that only waits."""
-    measured = fleet.run()
+    measured, with_tokens = fleet.run(), fleet.run(tokens=True)
     load = (
         f"{fleet.VEHICLES} vehicles, {fleet.SIGNALS} signals at {fleet.RATE_HZ:g} Hz, {fleet.SUBSCRIBERS} subscribers"
     )
@@ -166,6 +182,15 @@ def many_cars(_folder: Path) -> list[Figure]:
         Figure(f"{load}, delivered", measured.values_per_s, "values/s", None, None, "all"),
         Figure(f"{load}, p99", measured.p99_ms, "ms", None, None, "none"),
         Figure(f"{load}, server", measured.server_cpu, "cores", None, None, "under 2"),
+        Figure(f"{load}, with tokens, lost", with_tokens.lost, "values", None, None, "none"),
+        Figure(
+            f"{load}, with tokens, server",
+            with_tokens.server_cpu,
+            "cores",
+            measured.server_cpu,
+            measured.server_cpu / with_tokens.server_cpu,
+            "0.9 times",
+        ),
         Figure("an idle vehicle with its port", idle_kb, "kB", None, None, "under 100 kB"),
     ]
 
