@@ -84,9 +84,9 @@ class Pair:
     """`part` in `host`, a vehicle or a part. `slot`: the place, None where they meet at their terminals alone.
 
     `fitted`: what the maker puts there. `partners`: parts of the host that work together with it. `brought`: ids of
-    those among them that the host is not sold with. `facts`: those of the host itself. `shown`: uses of the part elsewhere. `module`: the module of which `part` is a pack laid out for here,
-    as `layout` says. `is_sold` says that part, or module, and host are sold together. `no_place`, `no_layout`: in
-    words, why there is none.
+    those of them that the host is not sold with. `facts`: those of the host itself. `shown`: uses of the part
+    elsewhere. `module`: the module of which `part` is a pack laid out for here, as `layout` says. `is_sold` says that
+    part, or module, and host are sold together. `no_place`, `no_layout`: in words, why there is none.
     """
 
     part: Part

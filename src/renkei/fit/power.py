@@ -219,7 +219,8 @@ def charge_and_regeneration(pair: Pair, limits: tuple[Finding, ...]) -> Iterator
 
     The drive's braking power and the car's fast charging are compared with the largest charge current that the pack
     states, and what the slot states that it charges with, with the same of the pack. A pack that takes less is
-    protected by the limits it sends; the host then brakes with friction and charges more slowly. Battery module standard C3, C6 and D6, e-axle standard C7.
+    protected by the limits it sends; the host then brakes with friction and charges more slowly. Battery module
+    standard C3, C6 and D6, e-axle standard C7.
     """
     yield from limits
     if pair.is_battery:

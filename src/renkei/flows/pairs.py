@@ -96,8 +96,8 @@ class Pairs:
         slot = slot or Slot(part.kind, part.kind, fitted.id if fitted else None, {}, ())
         others = tuple(other for kind, other in inside.items() if kind != part.kind)
         return Pair(
-            part, host, "vehicle" if packs else "e-axle", slot=slot, fitted=fitted, partners=(*others, *packs), brought=self._brought,
-            facts=facts, said_by_part=self._of_part(part), said_by_host=talk,  # type: ignore[arg-type]
+            part, host, "vehicle" if packs else "e-axle", slot=slot, fitted=fitted, partners=(*others, *packs),
+            brought=self._brought, facts=facts, said_by_part=self._of_part(part), said_by_host=talk,  # type: ignore[arg-type]
             is_sold=fitted is not None and fitted.id == part.id,
         )  # fmt: skip
 
