@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from renkei.facts import Fact
 from renkei.fit.finding import Finding, Level
-from renkei.fit.held import ROUNDED, enough, ground, held, number, same
+from renkei.fit.held import enough, ground, held, number, same
 from renkei.fit.pair import Pair
 from renkei.fit.rule import rule
 from renkei.parts import Limit
@@ -113,13 +113,11 @@ def mass(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
             yield Finding("mass", "unknown", "mass", other and other.value, own and own.value, "kg",
                           f"the mass of {silent} is not stated, nor what the place carries")  # fmt: skip
         return
-    ceiling = float(other.value) * (1 + ROUNDED)  # type: ignore[arg-type]
-    limit = Limit(
-        "mass", pair.part.kind, maximum=ceiling, otherwise="degrade", source=other.source, confidence=other.confidence,
-        reason="Heavier than what the car is sold with: it may load less.",
-    )  # fmt: skip
-    found = held("mass", limit, own, pair.host, pair.part.id)
-    yield found._replace(required=other.value, message=found.message.removesuffix(".") + more)
+    said = f"no heavier than what the car is sold with{more}", \
+        f"heavier than what the car is sold with: it may load less{more}"  # fmt: skip
+    fitted = pair.fitted.id if pair.fitted else pair.host
+    yield enough("mass", "mass", float(other.value), float(own.value), "kg", said,  # type: ignore[arg-type]
+                 (ground(pair.part.id, "mass", own), ground(fitted, "mass", other)), at_most=True)  # fmt: skip
 
 
 def _of_the_car(pair: Pair, own: Fact | None, other: Fact | None) -> Iterator[Finding]:
@@ -161,7 +159,8 @@ def _in_the_box(pair: Pair) -> Iterator[Finding]:
         return
     needed, surely, at_most = pair.layout.modules, pair.layout.surely_in_box, pair.layout.at_most_in_box
     if surely is None or at_most is None:
-        silent = pair.module.id if "height" not in pair.module.facts else f"the bay of {pair.host}"
+        sized = all(key in pair.module.facts for key in ("length", "width", "height"))
+        silent = f"the bay of {pair.host}" if sized else pair.module.id
         yield Finding("envelope", "unknown", "modules", None, needed, None, f"the size of {silent} is not stated")
         return
     level: Level = "ok" if needed <= surely else "break" if needed > at_most else "unknown"

@@ -17,7 +17,7 @@ def precharge(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     Where nobody does, the contactors weld; where both do, neither gets done in its time. Vehicle profile B.
     """
     yield from limits
-    yield from same(pair, "precharge", ("precharge_owner",), otherwise="break")
+    yield from same(pair, "precharge", ("precharge_owner",), otherwise="break", lost="none")
 
 
 @rule(
@@ -40,7 +40,8 @@ def insulation(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     Two monitors disturb each other, none leaves a fault unseen. Battery module standard B8, e-axle standard B6 and B7.
     """
     yield from limits
-    yield from same(pair, "insulation", ("insulation_monitor", "interlock"), otherwise="break")
+    yield from same(pair, "insulation", ("insulation_monitor",), otherwise="break", lost="none")
+    yield from same(pair, "insulation", ("interlock",), otherwise="break")
 
 
 @rule("B", "low_voltage_min", "low_voltage_max", "quiescent_current")

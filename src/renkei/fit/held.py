@@ -62,10 +62,13 @@ def limits_on(pair: Pair, rule: str, keys: tuple[str, ...]) -> tuple[Finding, ..
     return tuple(found.values())
 
 
-def same(pair: Pair, rule: str, keys: tuple[str, ...], *, otherwise: Level, needed: bool = False) -> Iterator[Finding]:
+def same(
+    pair: Pair, rule: str, keys: tuple[str, ...], *, otherwise: Level, needed: bool = False, lost: str | None = None
+) -> Iterator[Finding]:
     """Part and host must state the same. One of them silent is unknown; both: only where it is `needed`.
 
-    At terminals alone, without a place, there is nothing to compare.
+    `lost`: the value with which nobody does what one of them must; that both state it is no better than to differ. At
+    terminals alone, without a place, there is nothing to compare.
     """
     if pair.slot is None:
         return
@@ -75,12 +78,13 @@ def same(pair: Pair, rule: str, keys: tuple[str, ...], *, otherwise: Level, need
             continue
         own, other = pair.part.facts.get(key), pair.of_host(key)
         if needed or own is not None or other is not None:
-            yield _same(pair, rule, key, own, other, otherwise)
+            yield _same(pair, rule, key, own, other, otherwise, lost)
 
 
 def _same(
-    pair: Pair, rule: str, key: str, own: Fact | None, other: tuple[Fact, str] | None, otherwise: Level
-) -> Finding:
+    pair: Pair, rule: str, key: str, own: Fact | None, other: tuple[Fact, str] | None, otherwise: Level,
+    lost: str | None,
+) -> Finding:  # fmt: skip
     grounds = tuple(ground(who, key, fact) for who, fact in ((pair.part.id, own), _swap(other)) if fact)
     level: Level
     required, provided = plain(other[0].value) if other else None, plain(own.value) if own else None
@@ -88,7 +92,7 @@ def _same(
         silent = [who for who, fact in ((pair.part.id, own), (pair.host, other)) if fact is None]
         level, said = "unknown", f"not stated by {' and '.join(silent)}"
     elif required == provided:
-        level, said = "ok", "the same on both sides"
+        level, said = ("ok", "the same on both sides") if provided != lost else (otherwise, "nobody does it")
     else:
         level, said = otherwise, f"{provided} here, {required} there"
     return Finding(rule, level, key, required, provided, fact_key(key).unit, said, grounds)
@@ -96,6 +100,11 @@ def _same(
 
 def _swap(stated: tuple[Fact, str] | None) -> tuple[str, Fact | None]:
     return (stated[1], stated[0]) if stated else ("", None)
+
+
+def near(margin: float, rating: float, slack: float = ROUNDED) -> bool:
+    """Whether what is given lies within a rating, or outside it by no more than a share of it."""
+    return margin >= -slack * abs(rating) * (1 + 1e-9)  # 2 percent are 2 percent, whatever floats make of them
 
 
 def enough(
@@ -108,7 +117,7 @@ def enough(
     `slack`: the share by which it may be short, for ratings are rounded; nothing where more would destroy.
     """
     margin = asked - given if at_most else given - asked
-    fine = margin >= -slack * abs(asked)
+    fine = near(margin, asked, slack)
     bound = "at most" if at_most else "at least"
     return Finding(rule, "ok" if fine else otherwise, about, round(asked, 3), round(given, 3), unit,
                    said[0] if fine else said[1], grounds, (), bound, round(margin, 3))  # fmt: skip

@@ -114,16 +114,17 @@ def resolver(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     done. An inverter and a motor that come together as an e-axle bring their coding. E-axle standard A5.
     """
     yield from limits
-    fact = pair.part.facts.get("resolver_offset_coding")
+    fact, of = pair.part.facts.get("resolver_offset_coding"), pair.part.id
     if fact is None and pair.part.kind == "motor":
         inverter = next((p for p in pair.partners if p.kind == "inverter"), None)
-        fact = inverter.facts.get("resolver_offset_coding") if inverter else None
+        if inverter is not None:
+            fact, of = inverter.facts.get("resolver_offset_coding"), inverter.id
     if fact is None or pair.part.kind not in ("inverter", "motor") or limits:
         return
     coded = fact.value == "coded" and not pair.is_sold
     said = "the offset of this motor must be written into the inverter" if coded else "nothing is to be done"
     yield Finding("resolver", "degrade" if coded else "ok", "resolver_offset_coding", None, fact.value, None, said,
-                  (ground(pair.part.id, "resolver_offset_coding", fact),))  # fmt: skip
+                  (ground(of, "resolver_offset_coding", fact),))  # fmt: skip
 
 
 @rule("A", "motor_interface")

@@ -45,7 +45,7 @@ def _unstated(part: Part, found: Iterable[Finding]) -> tuple[str, ...]:
 def _mended(pair: Pair, finding: Finding, aids: tuple[Aid, ...], chosen: tuple[str, ...]) -> Finding:
     """The finding with the aids that are there; else with the names of those that would mend it."""
     helpful = [(aid, mend) for aid in aids for mend in aid.mends if _helps(pair, finding, aid, mend)]
-    for aid, mend in helpful:
+    for aid, mend in sorted(helpful, key=lambda each: LEVELS.index(each[1].to)):
         if aid.id in chosen:
             said = f"{finding.message.removesuffix('.')}. With {aid.id}: {mend.why}"
             ground = Ground(f"{aid.name}: {mend.why}", aid.source, aid.confidence)

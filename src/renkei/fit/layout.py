@@ -138,7 +138,8 @@ def laid_out(module: Part, host: Window) -> Layout | str:
         energy = _number(module.facts, "energy_gross")
         wanted = round(host.energy_kwh / (energy * series)) if energy and host.energy_kwh else 1
         parallel = max(1, min(max(parallel, wanted), parallel_most or max(parallel, wanted)))
-        by = "energy as sold" if parallel == wanted else "current" if parallel == parallel_least else "mass"
+        least_known = min(known, key=lambda why: known[why], default="energy as sold")
+        by = "energy as sold" if parallel == wanted else "current" if parallel == parallel_least else least_known
         bound["parallel"] = by
     layout = Layout(series, parallel, least, most, parallel_least, parallel_most, bound, surely, at_most, {})
     return layout._replace(numbers=_numbers(module, host, layout, volts, middle))

@@ -249,7 +249,8 @@ def limit_signals(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     What either side does at 0 must be the same. Battery module standard C7 and F6.
     """
     yield from limits
-    yield from same(pair, "limit-signals", ("limit_zero", "limit_messages"), otherwise="break")
+    yield from same(pair, "limit-signals", ("limit_zero",), otherwise="break", lost="ignored")
+    yield from same(pair, "limit-signals", ("limit_messages",), otherwise="break")
 
 
 @rule("C", "dc_charge_power_max", "dc_charge_curve", "dc_charge_inlet", "charge_modes")
@@ -263,7 +264,8 @@ def dc_charging(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     yield from limits
     if not pair.is_battery:
         return
-    own, other = pair.part.facts.get("charge_modes"), pair.of_host("charge_modes")
+    own, car = pair.part.facts.get("charge_modes"), pair.facts.get("charge_modes")
+    other = (car, pair.host) if car is not None else pair.of_host("charge_modes")
     if own is not None and other is not None:
         lost = sorted(set(map(str, other[0].value)) - set(map(str, own.value)))  # type: ignore[arg-type]
         said = "all that the host offers", f"lost: {', '.join(lost)}"

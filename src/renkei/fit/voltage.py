@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from renkei.fit.finding import Finding, Ground, Level
-from renkei.fit.held import ROUNDED, alike, enough, ground, held, missing, number
+from renkei.fit.held import alike, enough, ground, held, missing, near, number
 from renkei.fit.pair import Pair
 from renkei.fit.rule import rule
 from renkei.parts import Limit, Part
@@ -73,14 +73,15 @@ def _of_drive(pair: Pair, pack: Part, drive: Part, told: set[tuple[str, str, flo
 
 
 def _never_reached(pair: Pair) -> Iterator[Finding]:
-    """A pack whose highest voltage lies below the lowest that a limit asks for: the host never gives its power."""
-    highest = number(pair.part.facts, "voltage_max")
+    """A pack whose highest voltage lies below the lowest that a limit asks for: the drive never gives its power."""
+    stated = {thing.id: thing.facts for thing in (*pair.partners, pair.part)}
     for limit, by, _, of in pair.limits():
+        highest = number(stated.get(of, {}), "voltage_max")
         if limit.fact != "voltage_min" or limit.minimum is None or highest is None or highest >= limit.minimum:
             continue
         asked = Ground(f"{by} asks for voltage_min {limit.text} V", limit.source, limit.confidence)
         said = f"even full it lies below what {by} asks for"
-        grounds = ground(of, "voltage_max", pair.part.facts["voltage_max"]), asked
+        grounds = ground(of, "voltage_max", stated[of]["voltage_max"]), asked
         yield enough("voltage-window", "voltage_max", limit.minimum, highest, "V", (said, said), grounds,
                      otherwise="break", slack=0)  # fmt: skip
         return
@@ -185,9 +186,9 @@ def cell_voltage(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
         if own is None or other is None:
             continue
         gap = float(own.value) - float(other.value)  # type: ignore[arg-type]
-        near, less = abs(gap) <= ROUNDED * float(other.value), gap * sign < 0  # type: ignore[arg-type]
+        fits, less = near(-abs(gap), float(other.value)), gap * sign < 0  # type: ignore[arg-type]
         further = "the controller of the car's pack goes further than these cells bear"
         unused = "the controller of the car's pack leaves some of these cells' charge unused"
         said = "as the cells of the car's own pack", further if less else unused
-        yield alike("cell-voltage", key, near, (other, pair.fitted.id), (own, pair.module.id), said,
+        yield alike("cell-voltage", key, fits, (other, pair.fitted.id), (own, pair.module.id), said,
                     "break" if less else "degrade")  # fmt: skip

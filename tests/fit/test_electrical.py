@@ -1,0 +1,249 @@
+"""Rules of group B: voltage, cells, contactors, insulation, supply, energy."""
+
+from __future__ import annotations
+
+import pytest
+from pairs import HOST, OWN, PART, at_home, fact, found, laid, level, levels, limit, one, pair, part, place, sources
+
+WINDOW = {"voltage_min": 240, "voltage_max": 400}
+
+# --- voltage window --------------------------------------------------------------------------------------------------
+
+
+def _window(low, high, **more):
+    return at_home(here={"voltage_min": low, "voltage_max": high}, fitted=WINDOW, **more)
+
+
+BORDERS = {
+    "the window of the pack as sold": (240, 400, "ok", "ok"),
+    "two percent beyond it is rounding": (235.2, 408, "ok", "ok"),
+    "a wider one is not known to work": (235.1, 408.1, "unknown", "unknown"),
+    "a narrower one lies within": (300, 350, "ok", "ok"),
+}
+
+
+@pytest.mark.parametrize(("low", "high", "lowest", "highest"), BORDERS.values(), ids=BORDERS)
+def test_charger_and_converter_are_known_to_work_in_the_window_as_sold(low, high, lowest, highest):
+    given = _window(low, high)
+    assert levels("voltage-window", given) == [("voltage_max", highest), ("voltage_min", lowest)]
+
+
+def test_the_margin_in_volts_says_how_far_inside_it_lies():
+    most, least = found("voltage-window", _window(230, 390))
+    assert (most.margin, most.bound, most.unit) == (10, "at most", "V")
+    assert (least.margin, least.bound, least.required, least.provided) == (-10, "at least", 240, 230)
+    assert sources(least) == {"on voltage_min", "own"}
+
+
+def test_a_voltage_that_nobody_states_is_unknown_on_either_side():
+    assert levels("voltage-window", at_home(fitted=WINDOW)) == [("voltage_max", "unknown"), ("voltage_min", "unknown")]
+    assert {f.level for f in found("voltage-window", at_home(here=WINDOW))} == {"unknown"}
+
+
+def test_the_rating_of_the_weakest_component_breaks_and_is_named_first():
+    cap = limit("voltage_max", "battery-pack", maximum=600, reason="The capacitor is rated for 600 V.")
+    weak = limit("voltage_min", "battery-pack", minimum=240, otherwise="degrade")
+    drive = part("e-axle", "zeta/axle", [weak, cap])
+    given = pair(part(voltage_min=620, voltage_max=806), partners=(drive,))
+    first = found("voltage-window", given)[0]
+    assert (first.level, first.about, first.margin) == ("break", "voltage_max", -206)
+    assert first.message == "The capacitor is rated for 600 V."
+
+
+def test_a_pack_that_ends_below_full_power_degrades_by_the_volts_that_it_lacks():
+    weak = limit("voltage_min", "battery-pack", minimum=240, otherwise="degrade")
+    given = pair(part(voltage_min=218, voltage_max=400), partners=(part("e-axle", "zeta/axle", [weak]),))
+    (finding,) = found("voltage-window", given)
+    assert (finding.level, finding.margin) == ("degrade", -22)
+
+
+@pytest.mark.parametrize(("full", "expected"), [(239.9, "break"), (240, None)])
+def test_a_pack_that_lies_below_it_even_full_never_gives_full_power(full, expected):
+    weak = limit("voltage_min", "battery-pack", minimum=240, otherwise="degrade")
+    given = pair(part(voltage_min=150, voltage_max=full), partners=(part("e-axle", "zeta/axle", [weak]),))
+    assert level("voltage-window", given, "voltage_max") == expected
+
+
+def test_an_e_axle_whose_cars_pack_lies_below_it_even_full_never_gives_full_power():
+    weak = limit("voltage_min", "battery-pack", minimum=240, otherwise="degrade")
+    small = part("battery-pack", "zeta/pack", source="small", voltage_min=100, voltage_max=201)
+    given = pair(part("e-axle", requires=[weak]), place("e-axle"), partners=(small,))
+    finding = one("voltage-window", given, "voltage_max")
+    assert (finding.level, finding.provided, finding.margin) == ("break", 201, -39)
+    assert "small" in sources(finding)
+
+
+@pytest.mark.parametrize(("full", "expected"), [(400, "ok"), (400.5, "degrade")])
+def test_fast_charging_ends_early_where_the_car_asks_for_less(full, expected):
+    given = _window(240, full, car={"dc_charge_voltage_max": 400})
+    charging = found("voltage-window", given)[-1]
+    assert (charging.level, charging.required, charging.bound) == (expected, 400, "at most")
+    assert "car" in sources(charging)
+
+
+# --- layout ----------------------------------------------------------------------------------------------------------
+
+CELLS = {"cells_series": 8, "cell_voltage_min": 2.5, "cell_voltage_nominal": 3.7, "cell_voltage_max": 4.2}
+
+
+def _module(**more):
+    return part("battery-module", "acme/module", **(CELLS | more))
+
+
+def test_a_module_is_told_with_its_layout():
+    finding = one("layout", laid(_module(), part("battery-pack", OWN, voltage_nominal=355)))
+    assert (finding.level, finding.provided, finding.message) == ("ok", 12, "12 in series, 1 side by side")
+
+
+def test_a_module_that_cannot_be_laid_out_is_unknown_and_says_why():
+    finding = one("layout", laid(_module(), part("battery-pack", OWN)))
+    assert (finding.level, "no voltage of the host is known" in finding.message) == ("unknown", True)
+
+
+def test_a_pack_has_no_layout():
+    assert found("layout", at_home()) == ()
+
+
+# --- cells -----------------------------------------------------------------------------------------------------------
+
+OWN_CELLS = {"voltage_nominal": 355, "cells_series": 96, "cell_voltage_min": 2.5, "cell_voltage_max": 4.2}
+
+CELL_LIMITS = {
+    "the same cells": (2.5, 4.2, "ok", "ok"),
+    "two percent is rounding": (2.55, 4.116, "ok", "ok"),
+    "cells that bear less are overcharged": (2.5, 4.11, "break", "ok"),
+    "cells that must not be emptied so far": (2.56, 4.2, "ok", "break"),
+    "cells that bear more are not filled": (2.5, 4.3, "degrade", "ok"),
+    "cells that could be emptied further": (2.0, 4.2, "ok", "degrade"),
+}
+
+
+@pytest.mark.parametrize(("low", "high", "full", "empty"), CELL_LIMITS.values(), ids=CELL_LIMITS)
+def test_the_controller_of_the_case_was_made_for_other_cells(low, high, full, empty):
+    module = _module(cell_voltage_min=low, cell_voltage_max=high)
+    given = laid(module, part("battery-pack", OWN, source="own", **OWN_CELLS))
+    assert levels("cell-voltage", given) == [("cell_voltage_max", full), ("cell_voltage_min", empty)]
+    assert sources(found("cell-voltage", given)[0]) == {"on cell_voltage_max", "own"}
+
+
+def test_of_cells_that_one_side_does_not_state_nothing_is_found():
+    assert found("cell-voltage", laid(_module(), part("battery-pack", OWN, voltage_nominal=355))) == ()
+
+
+def test_a_pack_watches_its_own_cells():
+    assert found("cell-voltage", at_home(here={"cell_voltage_max": 3.65}, fitted={"cell_voltage_max": 4.2})) == ()
+
+
+# --- pre-charge, contactors, insulation -------------------------------------------------------------------------------
+
+OWNERS = {
+    "precharge": ("precharge_owner", "pack", "vehicle"),
+    "contactors": ("contactor_owner", "pack", "vehicle"),
+    "insulation": ("insulation_monitor", "pack", "vehicle"),
+}
+
+
+@pytest.mark.parametrize(("rule", "key", "one_side", "other"), [(r, *v) for r, v in OWNERS.items()])
+def test_one_side_and_one_only_owns_it(rule, key, one_side, other):
+    def given(here, there):
+        return at_home(here={key: here} if here else {}, there={key: there} if there else {})
+
+    pairs = [(one_side, one_side), (other, other), (one_side, other), (other, one_side), (one_side, None),
+             (None, other), (None, None)]  # fmt: skip
+    expected = ["ok", "ok", "break", "break", "unknown", "unknown", None]
+    assert [level(rule, given(*p)) for p in pairs] == expected
+    assert sources(one(rule, given(one_side, other))) == {f"on {key}", "place"}
+
+
+@pytest.mark.parametrize(("rule", "key"), [("precharge", "precharge_owner"), ("insulation", "insulation_monitor")])
+def test_where_both_sides_agree_that_nobody_does_it_it_is_lost(rule, key):
+    finding = one(rule, at_home(here={key: "none"}, there={key: "none"}))
+    assert (finding.level, finding.required, finding.provided) == ("break", "none", "none")
+    assert "nobody" in finding.message
+
+
+def test_who_commands_the_contactors_is_asked_apart_from_who_owns_them():
+    given = at_home(here={"contactor_owner": "pack", "contactor_command": "pack"},
+                    there={"contactor_owner": "pack", "contactor_command": "vehicle"})  # fmt: skip
+    assert levels("contactors", given) == [("contactor_owner", "ok"), ("contactor_command", "break")]
+
+
+def test_the_interlock_loop_runs_through_both_sides_or_through_none():
+    loops = [("loop", "loop", "ok"), ("none", "none", "ok"), ("loop", "none", "break"), ("none", "loop", "break")]
+    for here, there, expected in loops:
+        assert level("insulation", at_home(here={"interlock": here}, there={"interlock": there})) == expected
+
+
+@pytest.mark.parametrize(("rule", "key", "wanted"), [("contactors", "fuse_rating", 300), ("contactors", "pyro_fuse", 1),
+                                                     ("insulation", "insulation_resistance", 5e5)])  # fmt: skip
+def test_ratings_are_judged_as_limits(rule, key, wanted):
+    asks = (
+        limit(key, "battery-pack", one_of=(True,)) if key == "pyro_fuse" else limit(key, "battery-pack", minimum=wanted)
+    )
+    values = (True, False) if key == "pyro_fuse" else (wanted, wanted - 1)
+    given = [pair(part(**{key: value}), place(requires=[asks])) for value in values]
+    assert [level(rule, g) for g in given] == ["ok", "break"]
+
+
+# --- 12 V supply -----------------------------------------------------------------------------------------------------
+
+SUPPLY = {
+    "a narrower supply": (10, 15, "ok", "ok"),
+    "the same supply": (9, 16, "ok", "ok"),
+    "two percent is rounding": (8.82, 16.32, "ok", "ok"),
+    "a supply that sinks too far": (8.8, 16, "break", "ok"),
+    "a supply that rises too far": (9, 16.4, "ok", "break"),
+}
+
+
+@pytest.mark.parametrize(("low", "high", "least", "most"), SUPPLY.values(), ids=SUPPLY)
+def test_the_supply_of_the_host_stays_within_what_the_part_needs(low, high, least, most):
+    here = {"low_voltage_min": 9, "low_voltage_max": 16}
+    given = at_home(here=here, there={"low_voltage_min": low, "low_voltage_max": high})
+    assert levels("low-voltage-supply", given) == [("low_voltage_min", least), ("low_voltage_max", most)]
+
+
+def test_a_supply_of_which_one_side_says_nothing_is_not_judged():
+    assert found("low-voltage-supply", at_home(here={"low_voltage_min": 9})) == ()
+    assert found("low-voltage-supply", at_home(there={"low_voltage_min": 9})) == ()
+
+
+# --- energy ----------------------------------------------------------------------------------------------------------
+
+ENERGY = {
+    "as much as sold": (40, "ok", 0),
+    "two percent less is rounding": (39.2, "ok", -0.8),
+    "less is a loss": (39.1, "degrade", -0.9),
+    "more is fine": (62, "ok", 22),
+}
+
+
+@pytest.mark.parametrize(("kwh", "expected", "margin"), ENERGY.values(), ids=ENERGY)
+def test_less_energy_than_sold_is_a_loss_and_breaks_nothing(kwh, expected, margin):
+    finding = one("energy", at_home(here={"energy_gross": kwh}, fitted={"energy_gross": 40}))
+    assert (finding.level, finding.margin, finding.unit) == (expected, margin, "kWh")
+    assert sources(finding) == {"on energy_gross", "own"}
+
+
+def test_usable_energy_is_compared_where_both_state_it():
+    here, own = {"energy_usable": 37, "energy_gross": 50}, {"energy_usable": 39, "energy_gross": 40}
+    assert levels("energy", at_home(here=here, fitted=own)) == [("energy_usable", "degrade")]
+    del own["energy_usable"]
+    assert levels("energy", at_home(here=here, fitted=own)) == [("energy_gross", "ok")]
+
+
+def test_energy_that_one_side_does_not_state_is_unknown_and_it_is_named():
+    assert PART in one("energy", at_home(fitted={"energy_gross": 40})).message
+    finding = one("energy", at_home(here={"energy_gross": 40}))
+    assert (finding.level, f"the pack that {HOST} is sold with" in finding.message) == ("unknown", True)
+
+
+def test_a_disputed_energy_shows_both_values_and_the_believed_one():
+    here = {"energy_usable": fact("energy_usable", 39.0, disputed=38.0, note="Read at the wall.")}
+    disputed = one("energy", at_home(here=here, fitted={"energy_usable": 39})).facts[0].disputed
+    assert "39 kWh is believed, not 38 kWh (doubted)" in disputed
+
+
+def test_energy_is_no_matter_of_an_e_axle_or_of_terminals_alone():
+    assert found("energy", at_home("e-axle")) == ()
+    assert found("energy", pair(part(energy_gross=1))) == ()
