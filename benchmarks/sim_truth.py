@@ -3,6 +3,7 @@
     python benchmarks/sim_truth.py               the table, as Markdown
     python benchmarks/sim_truth.py --calibrate   find the constants of all cars from half of them, judge the others
     python benchmarks/sim_truth.py --cross       find them from all makers but one, judge that one; for each maker
+    python benchmarks/sim_truth.py --classes     the same by class of car: no car like those that are judged was seen
     python benchmarks/sim_truth.py --write       docs/simulation-truth.md, with FASTSim 3 beside where it has the car
 
 Each configuration (one car, one road load) is driven through UDDS and HWFET with the test's own mass and A, B, C,
@@ -67,7 +68,11 @@ def main() -> None:
     if "--calibrate" in sys.argv:
         return _calibrate(cars)
     if "--cross" in sys.argv:
-        return _cross(cars)
+        _crossed(cars, np.array([t.group for t in cars]))
+        return None
+    if "--classes" in sys.argv:
+        _crossed(cars, np.array([class_of(t) for t in cars]))
+        return None
     lines = list(report(cars, with_cross="--write" in sys.argv))
     if "--write" in sys.argv:
         out = Path(__file__).parents[1] / "docs" / "simulation-truth.md"
@@ -94,7 +99,7 @@ def tested(catalogue: Catalogue) -> list[Tested]:
         means = tuple(float(np.mean(tests[key][c])) if c in tests[key] else np.nan for c in ("UDDS", "HWFET"))
         held = int(hashlib.sha256((row["make"] + row["test_vehicle_id"]).encode()).hexdigest(), 16) % 2 == 1
         vehicle, machine = about.get("vehicle") or None, about.get("machine") or "permanent-magnet"
-        car = _of_catalogue(catalogue, vehicle, row) if vehicle else _of_row(catalogue, row, machine)
+        car = _of_catalogue(catalogue, vehicle, row) if vehicle else _of_row(catalogue, row, machine, about.get("axle"))
         group = GROUPS.get(row["make"], row["make"])
         name = f"{row['model']} ({row['test_vehicle_id']})"
         found.append(Tested(group, name, int(row["model_year"]), vehicle, machine, means, car, held))  # type: ignore[arg-type]
@@ -123,13 +128,16 @@ def _of_catalogue(catalogue: Catalogue, vehicle: str, row: Mapping[str, str]) ->
     return virtual_car(catalogue, vehicle, changes={k: repr(v) for k, v in _road(row).items()}).car
 
 
-def _of_row(catalogue: Catalogue, row: Mapping[str, str], machine: str) -> Car:
-    """A car of which only the row is known, and what machine it has."""
+def _of_row(catalogue: Catalogue, row: Mapping[str, str], machine: str, axle: str | None) -> Car:
+    """A car of which only the row is known, and what machine it has; `axle` where the row is wrong about it."""
     road, hp = _road(row), float(row["rated_hp"])
     power_kw = hp * 0.7457 if LEAST_HP <= hp < MOST_HP else road["test_mass"] * W_PER_KG / 1000
-    axle = "both" if "2-Wheel" not in row["drive"] else "rear" if "Rear" in row["drive"] else "front"
+    listed = "both" if "2-Wheel" not in row["drive"] else "rear" if "Rear" in row["drive"] else "front"
     vehicle = replace(
-        catalogue.vehicle(catalogue.vehicles[0]), id="tested", slots={}, facts=_facts(driven_axle=axle, **road)
+        catalogue.vehicle(catalogue.vehicles[0]),
+        id="tested",
+        slots={},
+        facts=_facts(driven_axle=axle or listed, **road),
     )
     parts = {
         "battery": _part("battery-pack", energy_gross=road["test_mass"] * KWH_PER_KG),
@@ -273,15 +281,27 @@ def _calibrate(cars: list[Tested]) -> None:
     print(f"as rounded in assumptions.toml: {median(errors[~held]):.1%}, {median(errors[held]):.1%}")
 
 
-def _cross(cars: list[Tested]) -> np.ndarray:
-    """Errors of each maker's cars with constants found from the others."""
+LIGHT_KG, HEAVY_KG = 1800, 2300
+
+
+def class_of(t: Tested) -> str:
+    """The kind of car, by its machine, its driven axle, and for the many with magnets at both axles its mass."""
+    if t.machine != "permanent-magnet":
+        return t.machine.replace("-", " ")
+    axle = next(axle for axle, share in _braking_shares().items() if share == t.car.braking.share)
+    kg = t.car.road.test_mass_kg
+    size = "light" if kg < LIGHT_KG else "heavy" if kg >= HEAVY_KG else "middling"
+    return f"magnets, {axle}" + ("" if axle == "rear" else f", {size}")
+
+
+def _crossed(cars: list[Tested], groups: np.ndarray) -> np.ndarray:
+    """Errors of each group's cars with constants found from the others."""
     bench = Bench(cars)
-    groups = np.array([t.group for t in cars])
     errors = np.full(bench.measured.shape, np.nan)
     for group in sorted(set(groups)):
         of = groups == group
         errors[of] = bench.errors(calibrated(bench, ~of, rounds=200))[of]
-        print(f"{group}: {median(errors[of]):.1%} over {of.sum()}", file=sys.stderr)
+        print(f"{group}: {median(errors[of]):.1%} over {of.sum()}", file=sys.stderr, flush=True)
     print(f"cross-validated median error: {median(errors):.1%}", file=sys.stderr)
     return errors
 
@@ -306,9 +326,10 @@ def report(cars: list[Tested], *, with_cross: bool) -> list[str]:
         mean = float(np.nanmean(abs(errors[of])))
         lines.append(f"| {name} | {of.sum()} | {median(errors[of]):.1%} | {mean:.1%} |")
     if with_cross:
-        crossed = _cross(cars)
+        crossed = _crossed(cars, np.array([t.group for t in cars]))
         mean = float(np.nanmean(abs(crossed)))
         lines.append(f"| all, cross-validated by maker | {len(cars)} | {median(crossed):.1%} | {mean:.1%} |")
+    lines += _by_class(cars, errors, held, with_cross=with_cross)
     head = "car | machine | UDDS tested | simulated | error | HWFET tested | simulated | error | FASTSim 3"
     lines += ["", f"| {head} |", "|---" * 9 + "|"]
     for i, t in enumerate(cars):
@@ -323,6 +344,44 @@ def report(cars: list[Tested], *, with_cross: bool) -> list[str]:
         cells.append(", ".join(off))
         lines.append("| " + " | ".join(cells) + " |")
     return [*lines, "", "\\* a car of the catalogue, driven with its own parts; the others with assumptions alone."]
+
+
+def _by_class(cars: list[Tested], errors: np.ndarray, held: np.ndarray, *, with_cross: bool) -> list[str]:
+    """A table of the classes: the bias of each cycle, and errors where nothing like the car was seen before."""
+    classes = np.array([class_of(t) for t in cars])
+    unseen = _crossed(cars, classes) if with_cross else np.full(errors.shape, np.nan)
+    lines = [
+        "", "Light is under 1,800 kg, heavy from 2,300 kg on. The last column judges a class with constants found from",
+        "the other classes alone.", "",
+        "| class | configurations | UDDS, median | HWFET, median | median error | held-out half | class unseen |",
+        "|---" * 7 + "|",
+    ]  # fmt: skip
+    for name in sorted(set(classes)):
+        of = classes == name
+        biases = [f"{np.nanmedian(errors[of, j]):+.1%}" for j in range(len(CYCLES))]
+        out = f"{median(errors[of & held]):.1%}" if (of & held).any() else ""
+        new = f"{median(unseen[of]):.1%}" if with_cross else ""
+        lines.append(f"| {name} | {of.sum()} | {biases[0]} | {biases[1]} | {median(errors[of]):.1%} | {out} | {new} |")
+    share = _between_makers(cars, errors)
+    return [
+        *lines,
+        "",
+        f"Of the mean square error, capped at 30 %, {share:.0%} is what cars of one maker have in common.",
+    ]
+
+
+def _between_makers(cars: list[Tested], errors: np.ndarray) -> float:
+    """The part of the mean square error that is the mean error of each maker and cycle, of makers with three cars."""
+    soft = np.clip(errors, -0.3, 0.3)
+    whole = common = 0.0
+    for group in {t.group for t in cars}:
+        of = soft[[t.group == group for t in cars]]
+        for column in of.T:
+            some = column[~np.isnan(column)]
+            if len(some) >= 3:
+                whole += float(np.sum(some**2))
+                common += len(some) * float(np.mean(some)) ** 2
+    return common / whole
 
 
 FASTSIM_CARS = {"nissan/leaf-aze0-30": "2016 Nissan Leaf 30 kWh thrml.yaml"}

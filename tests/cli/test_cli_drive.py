@@ -72,6 +72,9 @@ def test_label_stands_beside_the_published_one():
     assert epa["range"]["published"] == pytest.approx(243, abs=1)
     assert epa["range"]["simulated"] == pytest.approx(243, rel=0.05)
     assert epa["range"]["source"] == ["fueleconomy"]
+    assert {"wltp_road_load", "jc08_road_load"} <= {one["key"] for one in found["assumptions"]}
+    told = renkei("label", "nissan/leaf-aze0").stdout
+    assert "EPA range as published: Of 2013, the mean of a charge to 80 %" in told
 
 
 def test_charge_tells_time_energy_and_taper():

@@ -37,6 +37,18 @@ def test_cars_that_were_held_out_are_within_7_percent_in_the_median():
     assert sim_truth.median(errors) < 0.07
 
 
+def test_every_class_of_cars_is_within_bounds_also_of_the_half_that_was_held_out():
+    cars, errors = judged()
+    classes = np.array([sim_truth.class_of(t) for t in cars])
+    held = np.array([t.held_out for t in cars])
+    assert len(set(classes)) >= 6
+    for name in set(classes):
+        of = classes == name
+        assert sim_truth.median(errors[of]) < 0.10, name
+        if np.count_nonzero(~np.isnan(errors[of & held])) >= 6:
+            assert sim_truth.median(errors[of & held]) < 0.10, name
+
+
 def test_traps_of_the_list_are_left_out():
     cars, _ = judged()
     assert not any("CODA" in t.group for t in cars)

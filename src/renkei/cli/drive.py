@@ -144,6 +144,9 @@ def label(
         published = None if f.published is None else f"{f.published:.4g}"
         rows.append([f.label, f.what, f.unit, f"{f.simulated:.4g}", published, share, ", ".join(f.source)])
     say.table(["label", "figure", "unit", "simulated", "published", "difference", "source"], rows)
+    for f in found.figures:
+        if f.note:
+            say.line(f"  {f.label} {f.what} as published: {f.note}")
     _tell_assumed(found.assumed)
 
 

@@ -28,7 +28,7 @@ DEPTH = 0.5
 
 
 class Figure(NamedTuple):
-    """One value of a label: as simulated, and as published with its sources, where it is."""
+    """One value of a label: as simulated, and as published with its sources and what is to be known of it."""
 
     label: str
     what: str
@@ -36,6 +36,7 @@ class Figure(NamedTuple):
     simulated: float
     published: float | None
     source: tuple[str, ...]
+    note: str | None
 
 
 class Labels(NamedTuple):
@@ -114,10 +115,10 @@ def _factor(catalogue: Catalogue, built: VirtualCar) -> tuple[float, tuple[Assum
     return float(taken.value), (taken,)
 
 
-def _published(fact: Fact | None) -> tuple[float | None, tuple[str, ...]]:
+def _published(fact: Fact | None) -> tuple[float | None, tuple[str, ...], str | None]:
     if fact is None or not isinstance(fact.value, int | float):
-        return None, ()
-    return float(fact.value), tuple(fact.source)
+        return None, (), None
+    return float(fact.value), tuple(fact.source), fact.note
 
 
 def charge_vehicle(built: VirtualCar, power_w: float, conditions: Conditions, *, direct: bool, to_soc: float) -> Charge:
