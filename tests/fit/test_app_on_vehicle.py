@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from renkei.app import App, Need, scopes_of
 from renkei.fit.app_on_vehicle import Offered, app_on_vehicle
@@ -25,7 +28,7 @@ def _offered(path: str, unit="km/h", rate_hz=50.0, access="broadcast", settable=
 
 
 def _found(app: App, offers) -> dict[tuple[str, str], str]:
-    return {(f.rule, f.about): f.level for f in app_on_vehicle(app, "acme/one", offers).findings}
+    return {(f.rule, f.about): f.level for f in app_on_vehicle(app, "acme/one", offers, "6.0").findings}
 
 
 def test_a_required_signal_that_is_missing_breaks_and_a_used_one_degrades():
@@ -35,11 +38,11 @@ def test_a_required_signal_that_is_missing_breaks_and_a_used_one_degrades():
 
 def test_a_car_that_offers_all_is_ok():
     app = _app(requires=[Need(SPEED, "km/h", 10)])
-    assert app_on_vehicle(app, "acme/one", _offers(_offered(SPEED))).level == "ok"
+    assert app_on_vehicle(app, "acme/one", _offers(_offered(SPEED)), "6.0").level == "ok"
 
 
 def test_of_a_car_whose_buses_nobody_has_mapped_nothing_is_known():
-    verdict = app_on_vehicle(_app(requires=[Need(SPEED)], actuates=[Need(LIGHT)]), "acme/one", None)
+    verdict = app_on_vehicle(_app(requires=[Need(SPEED)], actuates=[Need(LIGHT)]), "acme/one", None, "6.0")
     assert {f.level for f in verdict.findings} == {"unknown"}
 
 
@@ -49,7 +52,8 @@ def test_what_can_only_be_set_is_not_there_to_be_read():
 
 
 def test_a_rate_that_is_too_low_breaks_a_required_signal_and_names_both_rates():
-    verdict = app_on_vehicle(_app(requires=[Need(SPEED, rate_hz=10)]), "acme/one", _offers(_offered(SPEED, rate_hz=2)))
+    app = _app(requires=[Need(SPEED, rate_hz=10)])
+    verdict = app_on_vehicle(app, "acme/one", _offers(_offered(SPEED, rate_hz=2)), "6.0")
     limit = verdict.first_limit
     assert (limit.rule, limit.required, limit.provided, limit.unit) == ("app-rate", 10, 2, "Hz")
 
@@ -78,7 +82,7 @@ def test_an_actuator_is_ok_by_a_command_unknown_by_a_report_and_else_breaks():
 
 
 def test_findings_rest_on_the_source_of_the_row():
-    verdict = app_on_vehicle(_app(requires=[Need(SPEED)]), "acme/one", _offers(_offered(SPEED)))
+    verdict = app_on_vehicle(_app(requires=[Need(SPEED)]), "acme/one", _offers(_offered(SPEED)), "6.0")
     ground = verdict.findings[0].facts[0]
     assert ("MESSAGE.SIGNAL" in ground.value, ground.source, ground.confidence) == (True, ("book",), "published")
 
@@ -91,3 +95,19 @@ def test_scopes_allow_what_the_manifest_names_and_no_more():
 def test_every_rule_has_a_manual_page():
     for rule in RULES.values():
         assert rule.manual.count("\n") >= 2, rule.id
+
+
+@pytest.mark.parametrize(
+    ("unit", "served", "level"), [("km/h", "5.0", "ok"), (None, "6.0.1", "ok"), (None, "5.0", "unknown")]
+)
+def test_in_another_version_of_the_vocabulary_only_a_signal_with_a_named_unit_is_understood(unit, served, level):
+    app = replace(_app(requires=[Need(SPEED, unit)]), vocabulary="6.0")
+    findings = app_on_vehicle(app, "acme/one", _offers(_offered(SPEED)), served).findings
+    (found,) = (f for f in findings if f.rule == "app-vocabulary")
+    assert (found.level, found.required, found.provided) == (level, "6.0", served)
+    assert (SPEED in found.message) == (level == "unknown")
+
+
+def test_an_app_that_names_no_version_is_not_judged_by_it():
+    findings = app_on_vehicle(_app(requires=[Need(SPEED)]), "acme/one", _offers(_offered(SPEED)), "5.0").findings
+    assert "app-vocabulary" not in {f.rule for f in findings}

@@ -30,6 +30,7 @@ class AppFile(File):
     about: str = ""
     code: str | None = None
     priority: int = Field(default=0, ge=0, le=9)
+    vocabulary: str | None = Field(default=None, pattern=r"^[0-9]+[.][0-9]+$")
     requires: dict[str, NeedTable] = Field(default_factory=dict)
     uses: dict[str, NeedTable] = Field(default_factory=dict)
     actuates: dict[str, ActuatesTable] = Field(default_factory=dict)
@@ -57,7 +58,7 @@ def read_app(file: Path, id_: str | None = None) -> App:
     ]
     actuates = {path: Need(path, n.unit) for path, n in read.actuates.items()}
     return App(
-        id_ or file.stem, read.name, file, code, requires, uses, actuates, read.priority, read.about
+        id_ or file.stem, read.name, file, code, requires, uses, actuates, read.priority, read.about, read.vocabulary
     )  # fmt: skip
 
 

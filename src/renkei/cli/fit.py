@@ -159,7 +159,8 @@ _SAID: dict[Level, str] = {
 def _print(verdict: Verdict, every: bool) -> None:
     aids = f" with {', '.join(verdict.aids)}" if verdict.aids else ""
     first = verdict.first_limit
-    limit = f"; first limit: {first.rule} of {first.about}: {first.message}" if first else ""
+    of = f" of {first.about}" if first and first.about != first.rule else ""
+    limit = f"; first limit: {first.rule}{of}: {first.message}" if first else ""
     say.line(f"{verdict.subject} on {verdict.host}{aids}: {verdict.level}, {_SAID[verdict.level]}{limit}")
     if verdict.layout:
         say.line(_laid_out(verdict.layout))

@@ -37,11 +37,14 @@ class Offered(NamedTuple):
 Offers = Mapping[str, Offered]
 
 
-def app_on_vehicle(app: App, vehicle: str, offers: Offers | None) -> Verdict:
-    """What an app will meet in a vehicle, signal by signal; `offers` None: nobody has mapped its buses."""
+def app_on_vehicle(app: App, vehicle: str, offers: Offers | None, vocabulary: str) -> Verdict:
+    """What an app will meet in a vehicle, signal by signal; `offers` None: nobody has mapped its buses.
+
+    `vocabulary`: the version of VSS that the vehicle is served in.
+    """
     named = [("requires", n) for n in app.requires.values()]
     named += [("uses", n) for n in app.uses.values()] + [("actuates", n) for n in app.actuates.values()]
-    found: list[Finding] = []
+    found = [*app_vocabulary(app, offers, vocabulary)]
     for weight, need in named:
         found += judged(need, weight, offers)  # type: ignore[arg-type]
     return Verdict(app.id, vehicle, tuple(found))
@@ -59,6 +62,29 @@ def judged(need: Need, weight: Weight, offers: Offers | None) -> Iterator[Findin
             yield finding
             if offered is None:
                 return
+
+
+def app_vocabulary(app: App, offers: Offers | None, served: str) -> Iterator[Finding]:
+    """An app must mean by a path what the vehicle means, so it must know in which version of VSS that is.
+
+    VSS 5.0 has the distance travelled in km and VSS 6.0 in m, under one path. Judged where the manifest names the
+    version that the app was written for. In another one, a signal whose unit the manifest names comes in that unit all
+    the same; of one that it takes as it comes the meaning is unknown. `renkei vss diff` names what changed.
+    """
+    if app.vocabulary is None:
+        return
+    needs = {path: need for group in (app.requires, app.uses, app.actuates) for path, need in group.items()}
+    bare = [path for path, need in needs.items() if need.unit is None and _has_unit(offers, path)]
+    same = served.split(".")[:2] == app.vocabulary.split(".")[:2]
+    said = "the version that it was written for" if same else "every signal names its unit"
+    if bare and not same:
+        said = f"names no unit: {', '.join(bare)}"
+    level: Level = "unknown" if bare and not same else "ok"
+    yield Finding("app-vocabulary", level, "vocabulary", app.vocabulary, served, None, said)
+
+
+def _has_unit(offers: Offers | None, path: str) -> bool:
+    return offers is not None and path in offers and offers[path].unit is not None
 
 
 def app_signal(need: Need, weight: Weight, offered: Offered | None) -> Finding | None:

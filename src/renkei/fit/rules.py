@@ -30,6 +30,7 @@ PART_RULES: tuple[Rule, ...] = (
 )  # fmt: skip
 
 APP_RULES: tuple[Rule, ...] = (
+    Rule("app-vocabulary", "A", (), app.app_vocabulary),
     Rule("app-signal", "F", (), app.app_signal),
     Rule("app-unit", "F", (), app.app_unit),
     Rule("app-rate", "F", (), app.app_rate),

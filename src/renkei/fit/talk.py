@@ -206,13 +206,13 @@ def message_meaning(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding
             said = f"{one.read.name} to whom reads it, {one.meant.name} to whom sends it"
             yield _of(one, "message-meaning", one.read.name, one.meant.name, None, said)
         elif one.read.bits != one.meant.bits:
-            said = f"{_places(one.read)} to whom reads it, {_places(one.meant)} to whom sends it"
+            said = "it lies elsewhere in the message, or is wider, to whom sends it"
             yield _of(one, "message-meaning", _places(one.read), _places(one.meant), None, said)
 
 
 def _places(field: Field) -> str:
     first, last = field.bits[0], field.bits[-1]
-    return f"{len(field.bits)} bits from byte {first // 8} bit {first % 8} to byte {last // 8} bit {last % 8}"
+    return f"byte {first // 8} bit {first % 8} to byte {last // 8} bit {last % 8}"
 
 
 @rule("F")
@@ -282,27 +282,23 @@ def signal_values(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
         )
     for one in _overlaps(pair):
         if _alike(one) and one.read.bits == one.meant.bits and (two := _two_readings(one.read, one.meant)):
-            yield _of(one, "signal-values", _codes(one.read), _codes(one.meant), None, two)
+            wanted, got = two
+            yield _of(one, "signal-values", wanted, got, None, f"{wanted} to whom reads it, {got} to whom sends it")
 
 
-def _two_readings(read: Field, meant: Field) -> str | None:
+def _two_readings(read: Field, meant: Field) -> tuple[str, str] | None:
+    """The first raw value that stands for two things, as either side reads it."""
     for raw in sorted(set(read.values) & set(meant.values)):
         if read.values[raw] != meant.values[raw]:
-            return f"raw {raw} is {read.values[raw]} to whom reads it and {meant.values[raw]} to whom sends it"
+            return f"{raw} = {read.values[raw]}", f"{raw} = {meant.values[raw]}"
     if read.invalid != meant.invalid:
-        marks, values = _ranges(read.invalid), _ranges(meant.invalid)
-        return f"no value is {marks} to whom reads it and {values} to whom sends it"
+        return f"no value: {_ranges(read.invalid)}", f"no value: {_ranges(meant.invalid)}"
     return None
-
-
-def _codes(field: Field) -> str:
-    told = [f"{raw} = {value}" for raw, value in field.values.items()]
-    return ", ".join((*told, *([f"no value: {_ranges(field.invalid)}"] if field.invalid else ())))
 
 
 def _ranges(ranges: Ranges) -> str:
     told = [f"0x{low:X}" if low == high else f"0x{low:X} to 0x{high:X}" for low, high in ranges]
-    return ", ".join(told) or "never marked"
+    return ", ".join(told) or "none"
 
 
 @rule("F", "soc_definition", "soh_definition", "energy_full_code")

@@ -22,9 +22,9 @@ def chosen_app(catalogue: Catalogue, app: str, vocabulary: Vocabulary | None = N
 
 def judge_app(catalogue: Catalogue, app: App, vehicle: str, vocabulary: Vocabulary | None = None) -> Verdict:
     """What the app will meet in that vehicle; raises UnknownName."""
-    car = catalogue.vehicle(vehicle)
+    car, version = catalogue.vehicle(vehicle), (vocabulary or builtin()).version
     if car.known_map is None:
-        return app_on_vehicle(app, car.id, None)
+        return app_on_vehicle(app, car.id, None, version)
     offered = {
         o.signal: Offered(
             o.signal, o.unit, o.rate_hz, o.access, o.settable, o.origin or o.set_with or "the map", o.source,
@@ -32,4 +32,4 @@ def judge_app(catalogue: Catalogue, app: App, vehicle: str, vocabulary: Vocabula
         )
         for o in offers(car, vocabulary)[0]
     }  # fmt: skip
-    return app_on_vehicle(app, car.id, offered)
+    return app_on_vehicle(app, car.id, offered, version)
