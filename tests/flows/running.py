@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -24,13 +25,14 @@ def renkei(*arguments: object, **options) -> subprocess.CompletedProcess:
 class Up:
     """`renkei up` on free ports without a browser; in a `with`, ready when entered, ended when left."""
 
-    def __init__(self, *arguments: object, https: bool = False) -> None:
+    def __init__(self, *arguments: object, https: bool = False, command: Sequence[str] = RENKEI) -> None:
         self._arguments, self._scheme = [*map(str, arguments)], "https" if https else "http"
+        self._command = command
         self.ports: dict[str, int] = {}
         self.http_port = 0
 
     def __enter__(self) -> Self:
-        command = [*RENKEI, "up", *self._arguments, "--grpc-port", "0", "--http-port", "0", "--no-browser"]
+        command = [*self._command, "up", *self._arguments, "--grpc-port", "0", "--http-port", "0", "--no-browser"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self._watchdog = threading.Timer(4 * PATIENCE_S, self.process.kill)  # a read that waits in vain ends too
         self._watchdog.start()

@@ -132,10 +132,21 @@ class _Connection(H11Protocol):
     """A connection that is closed when it has asked for nothing in all of REQUEST_S: whoever has it, others need it."""
 
     _seen: RequestResponseCycle | None = None
+    _next_look: asyncio.TimerHandle
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.loop.call_later(REQUEST_S, self._look)
+        self._next_look = self.loop.call_later(REQUEST_S, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """A timer would keep all that the connection was until it goes off."""
+        self._next_look.cancel()
+        super().connection_lost(exc)
+
+    def handle_websocket_upgrade(self, event: Any) -> None:
+        """The connection has another protocol from here on."""
+        self._next_look.cancel()
+        super().handle_websocket_upgrade(event)
 
     def _look(self) -> None:
         transport = self.transport
@@ -145,7 +156,7 @@ class _Connection(H11Protocol):
             transport.close()
             return
         self._seen = self.cycle
-        self.loop.call_later(REQUEST_S, self._look)
+        self._next_look = self.loop.call_later(REQUEST_S, self._look)
 
 
 class _Running(NamedTuple):
