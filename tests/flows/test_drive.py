@@ -12,6 +12,7 @@ import renkei
 from renkei.catalogue import Catalogue
 from renkei.errors import CannotTell, InputError, RenkeiError, UnknownName
 from renkei.flows.drive import cycles, drive_vehicle, read_cycle
+from renkei.flows.judge import judge
 from renkei.flows.label import labels
 from renkei.flows.virtual_car import virtual_car
 from renkei.sim.charge import at
@@ -112,15 +113,20 @@ def test_a_part_that_does_not_fit_is_driven_and_every_violated_limit_is_told():
     assert far > 1.3 * near
 
 
-def test_modules_are_laid_out_like_the_pack_that_they_replace():
+def test_modules_are_laid_out_as_a_verdict_on_them_lays_them_out():
     plain = virtual_car(CATALOGUE, SHIPPED["leaf"])
     for module in ("nissan/leaf-40-module", "nissan/leaf-24-module", "mitsubishi/lev50n-module"):
         built = virtual_car(CATALOGUE, SHIPPED["leaf"], battery=module)
-        pack = built.car.pack
+        pack, layout = built.car.pack, judge(CATALOGUE, module, SHIPPED["leaf"]).layout
         assert pack.middle_v == pytest.approx(plain.car.pack.middle_v, rel=0.05)
-        assert pack.energy_wh == pytest.approx(plain.car.pack.energy_wh, rel=0.2)
+        assert pack.energy_wh == pytest.approx(layout["energy_gross_kwh"] * 1000, rel=0.05)
         assert {"modules_series", "modules_parallel", "test_mass"} <= {assumed.key for assumed in built.assumed}
         assert drive_vehicle(built, read_cycle("udds"), Conditions()).drive.followed
+
+
+def test_modules_in_a_car_of_which_no_voltage_is_known_come_nearest_to_its_energy():
+    built, plain = (virtual_car(CATALOGUE, "honda/fit-ev", battery=b) for b in ("nissan/leaf-24-module", None))
+    assert built.car.pack.energy_wh == pytest.approx(plain.car.pack.energy_wh, rel=0.25)
 
 
 OWN = {

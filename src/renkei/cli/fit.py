@@ -193,14 +193,11 @@ def _laid_out(layout: object) -> str:
     for key, text in (("voltage_nominal_v", "{:.4g} V"), ("energy_gross_kwh", "{:.3g} kWh"), ("mass_kg", "{:.0f} kg")):
         if layout.get(key):
             pieces.append(text.format(layout[key]))
-    allowed = [f"{way} {_range(layout[f'{way}_allowed'])}" for way in ("series", "parallel")]
+    for way, ends in (("in series", layout["series_allowed"]), ("side by side", layout["parallel_allowed"])):
+        told = [f"{bound} {n}" for bound, n in zip(("at least", "at most"), ends, strict=True) if n is not None]
+        pieces += [f"{way} {' and '.join(told)}"] if told else []
     bound = ", ".join(f"{way} by {why}" for way, why in layout["bound_by"].items())
-    return f"{', '.join(pieces)}; allowed: {', '.join(allowed)}" + (f"; bound: {bound}" if bound else "")
-
-
-def _range(ends: list[int | None]) -> str:
-    low, high = ends
-    return f"{'?' if low is None else low} to {'?' if high is None else high}"
+    return "; ".join([", ".join(pieces), *([f"bound: {bound}"] if bound else [])])
 
 
 def _shown(verdict: Verdict, every: bool) -> list[Finding]:

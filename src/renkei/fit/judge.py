@@ -18,8 +18,8 @@ def part_in_host(pair: Pair, aids: Iterable[Aid] = (), chosen: Iterable[str] = (
     found: list[Finding] = []
     for rule in PART_RULES:
         found += rule.judge(pair, limits_on(pair, rule.id, rule.keys))
-        if pair.no_place:
-            break
+        if pair.no_place or (pair.no_layout and rule.id == "layout"):
+            break  # of what is nowhere, or is no pack yet, there is nothing more to say
     if pair.is_sold:
         found = [_sold(finding) for finding in found]
     known, chosen = tuple(aids), tuple(chosen)

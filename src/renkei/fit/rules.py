@@ -14,7 +14,7 @@ PART_RULES: tuple[Rule, ...] = (
     identity.place, identity.identity, identity.registration, identity.motor_interface, identity.generation,
     identity.software_version, identity.vocabulary_version, identity.calibration, identity.resolver,
     identity.known_rating,
-    voltage.voltage_window, voltage.layout, voltage.series_count, voltage.cell_voltage, electrical.precharge,
+    voltage.layout, voltage.voltage_window, voltage.series_count, voltage.cell_voltage, electrical.precharge,
     electrical.contactors, electrical.insulation, electrical.low_voltage_supply, electrical.energy,
     electrical.resistance, power.ac_charging,
     power.peak_current, power.peak_power, power.continuous_power, power.power_when_cold_or_empty,

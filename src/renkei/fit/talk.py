@@ -98,7 +98,7 @@ def messages_to_host(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Findin
 
 
 def _missing(pair: Pair, rule_id: str, *, by_part: bool) -> Iterator[Finding]:
-    if pair.slot is None or pair.module is not None:
+    if pair.slot is None or pair.module is not None or pair.part.kind == "motor":
         return
     waits, sends = (pair.said_by_part, pair.said_by_host) if by_part else (pair.said_by_host, pair.said_by_part)
     who, other = (pair.part.id, pair.host) if by_part else (pair.host, pair.part.id)
@@ -147,13 +147,37 @@ def message_checks(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]
     yield from limits
     yield from same(pair, "message-checks", ("e2e_profile", "security"), otherwise="break")
     for heard in _heard(pair):
-        if heard.sent is None or heard.wanted.message.checksum is None:
+        if heard.sent is None:
             continue
-        wanted, sent = heard.wanted.message.checksum, heard.sent.message.checksum
-        level: Level = "unknown" if sent is None else "ok" if sent == wanted else _worse(heard)
-        said = {"ok": "the same checksum", "unknown": "whether it carries a checksum is not stated"}.get(
-            level, "another checksum: the message counts as not sent")  # fmt: skip
-        yield Finding("message-checks", level, heard.wanted.text, wanted, sent, None, said, _grounds(heard))
+        wanted, sent = heard.wanted.message, heard.sent.message
+        if wanted.checksum is not None:
+            level: Level = "unknown" if sent.checksum is None else "ok" if sent.checksum == wanted.checksum else \
+                _worse(heard)  # fmt: skip
+            said = {"ok": "the same checksum", "unknown": "whether it carries a checksum is not stated"}.get(
+                level, "another checksum: the message counts as not sent")  # fmt: skip
+            yield Finding("message-checks", level, heard.wanted.text, wanted.checksum, sent.checksum, None, said,
+                          _grounds(heard))  # fmt: skip
+        if wanted.counter is not None:
+            about = f"{heard.wanted.text}.{wanted.counter}"
+            level, said = _counted(heard, _named(heard.wanted, wanted.counter), _named(heard.sent, sent.counter))
+            yield Finding("message-checks", level, about, wanted.counter, sent.counter, None, said, _grounds(heard))
+
+
+def _named(line: Line, name: str | None) -> Field | None:
+    return next((field for field in line.fields or () if field.name == name), None)
+
+
+def _counted(heard: _Heard, wanted: Field | None, sent: Field | None) -> tuple[Level, str]:
+    """Counters are held against each other by their bits; where these are not known, by name."""
+    assert heard.sent is not None
+    names = heard.wanted.message.counter, heard.sent.message.counter
+    if names[1] is None:
+        return "unknown", "whether it carries a counter is not stated"
+    if wanted is not None and sent is not None:
+        if wanted.bits == sent.bits:
+            return "ok", "the same counter"
+        return _worse(heard), "the counter lies elsewhere: the message counts as not sent"
+    return ("ok", "the same counter") if names[0] == names[1] else ("unknown", "where its counter lies is not stated")
 
 
 class _Overlap(NamedTuple):

@@ -8,9 +8,10 @@ from functools import cached_property
 
 from renkei.catalogue import Catalogue
 from renkei.errors import InputError, RenkeiError
-from renkei.fit.layout import Layout, as_pack, laid_out, window
+from renkei.fit.layout import as_pack
 from renkei.fit.pair import SILENT, Driven, Pair, Shown, Spoken
 from renkei.flows.drive import drive_vehicle, read_cycle
+from renkei.flows.modules import layout_in, packs_in_use, strings_in_use
 from renkei.flows.spoken import spoken
 from renkei.flows.virtual_car import virtual_car
 from renkei.parts import Part, Slot, Talk
@@ -58,7 +59,7 @@ class Pairs:
         pair = (
             self._laid_out(pair)
             if part.kind == "battery-module"
-            else replace(pair, is_sold=self._sold(slot) == part.id, shown=tuple(self._shown(part)))
+            else replace(pair, is_sold=self._sold(slot) == part.id, shown=self._uses.get(part.id, ()))
         )
         return replace(pair, driven=self._driven(pair, vehicle))
 
@@ -67,7 +68,7 @@ class Pairs:
         if part.kind in _INSIDE and host.kind == "e-axle":
             return self._in_e_axle(part, host, host.id, _swapped(self._of_part(host)), (), host.facts)
         if part.kind == "battery-pack" and host.kind in ("inverter", "e-axle"):
-            return Pair(part, host.id, host.kind, partners=(host,), facts=host.facts, shown=tuple(self._shown(part)))
+            return Pair(part, host.id, host.kind, partners=(host,), facts=host.facts, shown=self._uses.get(part.id, ()))
         goes = "expected an inverter or a motor in an e-axle, or a battery pack on an inverter or an e-axle"
         raise InputError(f"{part.id} in {host.id}: a {part.kind} does not go into a {host.kind}; {goes}")
 
@@ -151,59 +152,22 @@ class Pairs:
 
     @cached_property
     def _uses(self) -> Mapping[str, tuple[Shown, ...]]:
-        """The cars that a pack is sold in, with the power of their drive, by id of the pack."""
-        found: dict[str, list[Shown]] = {}
-        for vehicle in map(self._catalogue.vehicle, self._catalogue.vehicles):
-            packs = [s.fitted for s in vehicle.slots.values() if s.kind == "battery-pack" and s.fitted]
-            drives = [self._catalogue.part(s.fitted) for s in vehicle.slots.values() if s.kind == "e-axle" and s.fitted]
-            powers = [d.facts["power_peak"] for d in drives if "power_peak" in d.facts]
-            if not powers or len(powers) < len(drives):
-                continue
-            power_kw = sum(float(fact.value) for fact in powers)  # type: ignore[arg-type,misc]
-            sources = tuple(dict.fromkeys(source for fact in powers for source in fact.source))
-            for pack in packs:
-                found.setdefault(pack, []).append(Shown(vehicle.id, power_kw, sources))
-        return {pack: tuple(shown) for pack, shown in found.items()}
-
-    def _shown(self, part: Part) -> tuple[Shown, ...]:
-        return self._uses.get(part.id, ())
+        return packs_in_use(self._catalogue)
 
     def _laid_out(self, pair: Pair) -> Pair:
         """A module as the pack that it makes in this host."""
         module, fitted = pair.part, pair.fitted
-        inside = self._module_of(fitted)
-        host = window(pair.slot, fitted, inside, pair.partners, self._string_a(module))
-        layout = laid_out(module, host)
+        layout, host, inside = layout_in(self._catalogue, module, pair.slot, fitted, pair.partners, self._uses)
         sold = inside is not None and inside.id == module.id
         if isinstance(layout, str):
-            bare = replace(module, kind="battery-pack", facts={}, requires=())
-            return replace(pair, part=bare, module=module, no_layout=layout, is_sold=sold, said_by_part=SILENT)
-        pack = as_pack(module, layout, fitted, host)
-        shown = self._strings_shown(module, layout)
-        own = self._of_part(fitted) if fitted else SILENT
-        return replace(pair, part=pack, module=module, layout=layout, is_sold=sold, shown=shown, said_by_part=own)
-
-    def _module_of(self, pack: Part | None) -> Part | None:
-        id_ = pack.made_of.get("battery-module") if pack else None
-        return self._catalogue.part(id_) if id_ else None
-
-    def _string_a(self, module: Part) -> float | None:
-        """The largest current that one string of these modules is known to give, in any car of the catalogue."""
-        return max((amps for amps, _ in self._strings(module)), default=None)
-
-    def _strings(self, module: Part) -> Iterator[tuple[float, Shown]]:
-        for pack_id, uses in self._uses.items():
-            pack = self._catalogue.part(pack_id)
-            volts, strings = pack.facts.get("voltage_nominal"), _strings_of(pack, module)
-            if pack.made_of.get("battery-module") != module.id or volts is None or strings is None:
-                continue
-            for use in uses:
-                yield use.power_kw * 1000 / float(volts.value) / strings, use  # type: ignore[arg-type]
-
-    def _strings_shown(self, module: Part, layout: Layout) -> tuple[Shown, ...]:
-        """What the laid-out pack is known to give: its strings are those of packs that are sold."""
+            return replace(pair, module=module, no_layout=layout, is_sold=sold, said_by_part=SILENT)
         kw_per_a = layout.parallel * layout.numbers["voltage_nominal_v"] / 1000
-        return tuple(use._replace(power_kw=round(amps * kw_per_a, 1)) for amps, use in self._strings(module))
+        strings = strings_in_use(self._catalogue, module, self._uses)
+        return replace(
+            pair, part=as_pack(module, layout, fitted, host), module=module, layout=layout, is_sold=sold,
+            shown=tuple(use._replace(power_kw=round(amps * kw_per_a, 1)) for amps, use in strings),
+            said_by_part=self._of_part(fitted) if fitted else SILENT,
+        )  # fmt: skip
 
     def _driven(self, pair: Pair, vehicle: Vehicle) -> Driven | None:
         if not self._simulated or pair.is_sold or (pair.module and pair.layout is None):
@@ -239,11 +203,3 @@ class Pairs:
 def _swapped(talk: Spoken) -> Spoken:
     """What an e-axle sends, its inverter must send; what it waits for, comes to its inverter."""
     return Spoken(talk.requires, talk.provides)
-
-
-def _strings_of(pack: Part, module: Part) -> float | None:
-    """How many strings of modules a pack has."""
-    if (stated := pack.facts.get("modules_parallel")) is not None:
-        return float(stated.value)  # type: ignore[arg-type]
-    own, inner = pack.facts.get("cells_parallel"), module.facts.get("cells_parallel")
-    return float(own.value) / float(inner.value) if own and inner else None  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ from renkei.catalogue import Catalogue
 from renkei.errors import CannotTell, InputError, SimulationError, UnknownName
 from renkei.facts import fact_keys, keys_of
 from renkei.flows.assumed import KINDS, Assumed, Given, Known, number, sorted_out
+from renkei.flows.modules import layout_in, packs_in_use
 from renkei.flows.virtual_axle import e_axle_of, together
 from renkei.flows.virtual_pack import pack_of, pack_of_modules
 from renkei.parts import Limit, Part, Slot
@@ -197,7 +198,7 @@ def assembled(vehicle: Vehicle, parts: Mapping[str, Part], known: Known, heavier
     if not known.of(what, facts, "charger_efficiency"):
         raise known.wrong(what, "charger_efficiency", "a number above 0", "0")
     return Car(
-        pack=_pack(parts, known, _wall_kwh(vehicle, parts, known)),
+        pack=_pack(vehicle, parts, known),
         e_axle=_axles(e_axles, vehicle, radius_m, known),
         road=_road(vehicle, known, heavier_kg),
         braking=_braking(what, known, driven),
@@ -227,12 +228,26 @@ def _wall_kwh(vehicle: Vehicle, parts: Mapping[str, Part], known: Known) -> floa
     return found
 
 
-def _pack(parts: Mapping[str, Part], known: Known, wall_kwh: float | None) -> Pack:
+def _pack(vehicle: Vehicle, parts: Mapping[str, Part], known: Known) -> Pack:
     part, inside = parts[BATTERY], known.within(BATTERY)
     with _named(part):
         if part.kind != _MODULE:
-            return pack_of(part, inside, wall_kwh)
-        return pack_of_modules(part, inside, pack_of(parts["battery replaced"], known.apart()))
+            return pack_of(part, inside, _wall_kwh(vehicle, parts, known))
+        return pack_of_modules(part, inside, *_counts(part, vehicle, parts, known))
+
+
+def _counts(module: Part, vehicle: Vehicle, parts: Mapping[str, Part], known: Known) -> tuple[int, int]:
+    """Modules in series and strings: as a verdict lays them out, or else nearest to voltage and energy of the pack."""
+    replaced = parts["battery replaced"]
+    partners = [part for part in parts.values() if part.kind == KINDS[E_AXLE]]
+    slot = found_slots(vehicle, BATTERY)[0]
+    uses = packs_in_use(known.catalogue)
+    layout = layout_in(known.catalogue, module, slot, replaced, partners, uses).layout
+    if not isinstance(layout, str):
+        return layout.series, layout.parallel
+    one, pack = pack_of(module, known.apart()), pack_of(replaced, known.apart())
+    in_series = max(1, round(pack.middle_v / one.middle_v))
+    return in_series, max(1, round(pack.energy_wh / (in_series * one.energy_wh)))
 
 
 def _axles(e_axles: Sequence[Part], vehicle: Vehicle, radius_m: float, known: Known) -> EAxle:
@@ -288,5 +303,6 @@ def _road(vehicle: Vehicle, known: Known, heavier_kg: float) -> Road:
     if any(map(known.given, BODY)):
         raise InputError(f"{what}: expected both, or neither, of --set {' and --set '.join(BODY)}")
     raise CannotTell(
-        f"{what}: neither its coast-down nor drag and rolling are known; give road_load_a, _b and _c with --set"
+        f"{what}: neither its coast-down nor drag and rolling are known; "
+        f"give {', '.join(COAST_DOWN)}, or {' and '.join(BODY)}, with --set"
     )

@@ -132,14 +132,11 @@ def _scaled(facts: Mapping[str, Fact], key: str, gross_kwh: float) -> float | No
     return float(facts[key].value) / float(facts["energy_gross"].value) * gross_kwh  # type: ignore[arg-type]
 
 
-def pack_of_modules(part: Part, known: Known, replaced: Pack) -> Pack:
-    """As many modules as come nearest to the voltage, then to the energy, of the pack that they replace."""
+def pack_of_modules(part: Part, known: Known, in_series: int, strings: int) -> Pack:
+    """As many modules in series and side by side, in the case of the pack that they replace."""
     one = pack_of(part, known)
-    in_series = max(1, round(replaced.middle_v / one.middle_v))
-    strings = max(1, round(replaced.energy_wh / (in_series * one.energy_wh)))
-    why = "Comes nearest to the {} of the pack that is replaced."
-    known.note(part.id, "modules_series", in_series, None, why.format("voltage"))
-    known.note(part.id, "modules_parallel", strings, None, why.format("energy"))
+    known.note(part.id, "modules_series", in_series, None, "As it is laid out in this car.")
+    known.note(part.id, "modules_parallel", strings, None, "As it is laid out in this car.")
     known.note(part.id, "test_mass", "as with the pack that is replaced", None, "Modules are weighed without a case.")
     n = in_series * strings
     return replace(
