@@ -90,6 +90,12 @@ def test_run_says_how_it_is_stopped_and_its_columns_stand_in_the_order_of_the_ca
     assert said.splitlines()[0].split() == cars
 
 
+def test_an_app_runs_on_a_virtual_car_without_a_map_and_nothing_is_said_of_one():
+    done = renkei("run", "energy-range", "--vehicle", UNMAPPED, "--seconds", "1", "--speed", "20", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout.splitlines()[-1])["state_of_charge_percent"] == pytest.approx(80, abs=1)
+
+
 WRONG = {
     "an app that is none": (["run", "trip-lock", "--vehicle", LEAF], "did you mean 'trip-log'"),
     "a car that is none": (["fit", "trip-log", "nissan/leaf"], "unknown vehicle"),

@@ -438,6 +438,25 @@ def test_wrong_input_is_one_line(name):
     assert "\n" not in str(refused.value)
 
 
+WRONG_COLUMNS = {
+    "no number": ({"test_mass": [float("nan"), 1500]}, "test_mass: expected a number above 0, got nan"),
+    "nothing to move": ({"test_mass": [0, 1500]}, "test_mass: expected a number above 0, got 0"),
+    "percent": ({"soc": [70]}, "soc: expected a number from 0 to 1, got 70"),
+    "an oven": ({"ambient_c": [900]}, "ambient_c: expected a temperature from -60 to 80 Celsius, got 900"),
+    "half a cell": ({"cells_series": [96.5]}, "cells_series: expected a whole number, got 96.5"),
+    "a road that pushes": ({"road_load_a": [-9999]}, "road_load_a: expected a resistance of 0 or more up to 180 km/h"),
+    "misspelt": ({"test_mas": [1500]}, "did you mean 'test_mass'?"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_COLUMNS)
+def test_a_wrong_column_of_a_sweep_is_told_by_its_name(name):
+    columns, told = WRONG_COLUMNS[name]
+    with pytest.raises(InputError) as refused:
+        renkei.sweep(SHIPPED["leaf"], "udds", columns)
+    assert told in str(refused.value)
+
+
 def test_a_notebook_drives_and_sweeps():
     driven = renkei.drive(SHIPPED["leaf"], "hwfet", ambient_c=0, changes={"test_mass": 1800}, trace=True)
     assert len(driven.drive.trace["speed_m_s"]) == 765

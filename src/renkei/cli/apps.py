@@ -171,7 +171,8 @@ def _judged(
         if lacks := lacking(verdict, and_actuators=not others):
             say.note(f"{app.id} cannot run on {id_}: {lacks}")
             continue
-        if verdict.first_limit and verdict.level in ("break", "unknown"):
+        simulated = others and catalogue.vehicle(id_).known_map is None  # then it says all that is simulated
+        if verdict.first_limit and verdict.level in ("break", "unknown") and not simulated:
             say.note(f"{app.id} on {id_}: {verdict.first_limit.about}: {verdict.first_limit.message}")
         kept.append(text)
     return kept

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from renkei.errors import InputError, UnknownName
+from renkei.errors import InputError, SimulationError, UnknownName
 from renkei.flows.virtual_car import VirtualCar, path_of
 from renkei.sim.columns import Conditions
 from renkei.sim.cycle import Cycle, wrong
@@ -175,13 +175,19 @@ def sweep_vehicle(
     until_empty: bool = False,
 ) -> Columns:  # fmt: skip
     """Drive a virtual car of the catalogue with columns of numbers in the places of its own."""
-    columns = {}
+    columns, names = {}, {}
     for key, given in changes.items():
         path, factor = ("air_c", 1.0) if key == "ambient_c" else (key, 1.0)
         if path not in Conditions._fields:
             path, factor = path_of(key, built.car)
+        names[path.rsplit(".", 1)[-1]] = key
         columns[path] = np.asarray(list(given) if not isinstance(given, np.ndarray) else given, np.float64) * factor
-    return sweep(built.car, cycle, columns, conditions, until_empty=until_empty)
+    try:
+        return sweep(built.car, cycle, columns, conditions, until_empty=until_empty)
+    except SimulationError as e:  # told by the name that the caller gave the column
+        if not (named := [names[part] for part in e.key.split(", ") if part in names]):
+            raise
+        raise InputError(f"{', '.join(named)}: expected {e.expected}, got {e.got}") from None
 
 
 def _number(value: float) -> float | None:
