@@ -51,6 +51,15 @@ class Http2:
             return False
         return True
 
+    def until(self, part):
+        """Read until the server has said this; all that it said."""
+        said = b""
+        while part not in said:
+            more = self._socket.recv(1 << 16)
+            assert more, said
+            said += more
+        return said
+
     def ends(self):
         """Read until the server closes the connection; all that it said."""
         said = b""

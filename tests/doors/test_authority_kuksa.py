@@ -5,6 +5,7 @@ import time
 
 import grpc
 import pytest
+from bad_tokens import BAD
 from conftest import OpenDoor
 from databroker_stub import DatabrokerStub, point
 from kuksa.val.v1 import types_pb2 as types1
@@ -25,8 +26,9 @@ from renkei.doors.kuksa.databroker_schema import SDV
 SPEED, FAN = "Vehicle.Speed", "Vehicle.Cabin.HVAC.Station.Row1.Driver.FanSpeed"
 ACME, OTHER = "acme/one", "other/two"
 DEADLINE_S, SOON_S = 10, 0.1
-OK, UNAUTHENTICATED, FORBIDDEN = (
+OK, UNAUTHENTICATED, FORBIDDEN, EXHAUSTED = (
     grpc.StatusCode.OK, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
 )  # fmt: skip
 
 
@@ -152,6 +154,23 @@ def test_without_a_token_or_with_a_bad_one_nothing_is_told_and_nothing_moves(hou
         with Ways(house.door.ports[ACME], house.said(ACME, token)) as ways:
             assert getattr(ways, f"read_{service}")() is UNAUTHENTICATED, name
             assert getattr(ways, f"set_{service}")(90) is UNAUTHENTICATED, name
+    assert house.target(ACME) is None
+    with Ways(house.door.ports[ACME], house.said(ACME, issuer.token())) as honest:
+        assert honest.read_v2() is OK
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_token_that_does_not_hold_is_refused_and_moves_nothing(house, service):
+    issuer = house.issuers[ACME]
+    issuer.revoked = ("bad",)
+    house.rewrite()
+    time.sleep(guard_module.LOOK_S)
+    for name, (make, _) in BAD.items():
+        token = make(issuer)
+        expected = EXHAUSTED if len(token) > 16 * 1024 else UNAUTHENTICATED  # longer than metadata may be
+        with Ways(house.door.ports[ACME], house.said(ACME, token)) as ways:
+            assert getattr(ways, f"read_{service}")() is expected, name
+            assert getattr(ways, f"set_{service}")(90) is expected, name
     assert house.target(ACME) is None
     with Ways(house.door.ports[ACME], house.said(ACME, issuer.token())) as honest:
         assert honest.read_v2() is OK

@@ -5,13 +5,14 @@ import json
 import time
 
 import pytest
+from bad_tokens import BAD
 from open_viss import FIRST, PATIENCE_S, SECOND, OpenViss, error, v3
 from tokens import Issuer, write_trust
 from websockets.exceptions import ConnectionClosed
 
 from renkei.authority.audit import AuditLog, check
 from renkei.authority.authority import Authority
-from renkei.doors.guard import Guard
+from renkei.doors.guard import LOOK_S, Guard
 from renkei.doors.http import COOKIE
 from renkei.doors.viss import session
 
@@ -101,6 +102,23 @@ def test_without_a_token_or_with_a_bad_one_nothing_is_told_and_nothing_moves(hou
             assert error(answer) == MISSING
     assert house.target(FIRST) is None
     assert house.socket(FIRST, house.issuers[FIRST].token()).ask("get", SPEED)["data"]["path"] == SPEED
+
+
+def test_every_token_that_does_not_hold_is_refused_and_moves_nothing(house):
+    issuer = house.issuers[FIRST]
+    issuer.revoked = ("bad",)
+    house.rewrite()
+    time.sleep(LOOK_S)
+    socket = house.socket()
+    for name, (make, why) in BAD.items():
+        token = make(issuer)
+        status, answer = house.http("GET", AT[SPEED], FIRST, token)
+        assert (status, error(answer)) == (401, MISSING), name
+        assert why in answer["error"]["description"] or not token, name
+        assert house.http("POST", AT[FAN], FIRST, token, {"value": "9"})[0] == 401, name
+        assert error(socket.ask("set", FAN, value="9", authorization=token)) == MISSING, name
+        assert Browser(house.door.port).ask("POST", "/token", token).status == 401, name
+    assert house.target(FIRST) is None
 
 
 def test_a_stranger_learns_of_no_car_by_guessing(house):

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import grpc
 import pytest
-from http2_stub import CANCEL, CONTINUATION, END_HEADERS, HEADERS, RST_STREAM, Http2, frame, header
+from http2_stub import CANCEL, CONTINUATION, DATA, END_HEADERS, HEADERS, RST_STREAM, Http2, frame, header
 from kuksa.val.v1 import types_pb2 as types1
 from kuksa.val.v1 import val_pb2 as val1
 from kuksa.val.v1.val_pb2_grpc import VALStub as Stub1
@@ -221,6 +221,17 @@ def test_ten_thousand_streams_that_say_nothing(port):
             assert time.monotonic() < end
         assert honest_is_served(port)
     assert honest_is_served(port)
+
+
+def test_a_message_that_says_it_is_a_gibibyte_long(port):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with Http2(port) as client:
+        client.send(frame(HEADERS, 1, client.headers("/kuksa.val.v2.VAL/GetValue"), END_HEADERS))
+        client.send(frame(DATA, 1, b"\0" + (1 << 30).to_bytes(4, "big") + bytes(1000)))
+        said = client.until(b"grpc-status")
+        assert b"RESOURCE_EXHAUSTED" in said or b"larger than max" in said or b"grpc-status\x018" in said
+        assert honest_is_served(port)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
 
 
 def test_frames_that_are_none(port):

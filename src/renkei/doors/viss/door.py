@@ -27,7 +27,7 @@ from renkei.errors import UnknownName, clipped
 from renkei.vocabulary import Vocabulary
 
 SUBPROTOCOLS: dict[str, Version] = {"VISSv3": 3, "VISSv2": 2}
-_READING = ("GET", "HEAD")
+_METHODS = ("GET", "HEAD", "POST")
 _ALLOWED = {"Allow": "GET, HEAD, POST"}
 
 
@@ -55,6 +55,7 @@ class Viss:
     def unknown(self, request: Request) -> Response:
         """What stands at a path that is none."""
         refused = unavailable(f"Data is unknown: nothing is at {clipped(request.url.path)}")
+        self._written_down(refused, request)
         return _answer({"error": refused.told(3)}, refused.number)
 
     def close(self) -> None:
@@ -72,6 +73,7 @@ class Viss:
                 expected = " or ".join(SUBPROTOCOLS)
                 raise bad_request(f"Unknown sub-protocol {clipped(stated[0])}: expected {expected}, or none")
         except Refused as refused:
+            self._written_down(refused, socket)
             await socket.send_denial_response(_answer({"error": refused.told(3)}, refused.number))
             return
         # Who shows no token here may show one in each message, as the standard has it.
@@ -85,9 +87,8 @@ class Viss:
         try:
             stated = _stated(request)
             version = version_of(stated.get("filter")) or 3
-            if request.method not in (*_READING, "POST"):
-                description = f"Unknown method {clipped(request.method)}: expected GET to read, POST to set"
-                return _answer({"error": bad_request(description).told(version)}, 405, _ALLOWED)
+            if request.method not in _METHODS:
+                raise bad_request(f"Unknown method {clipped(request.method)}: expected GET to read, POST to set")
             vehicle, below = self._addressed(request)
             path = below if "path" in request.path_params else request.scope["path"].strip("/")
             guest = self._guard.admit(token_of(request), peer_of(request, "viss"), "viss")
@@ -103,9 +104,14 @@ class Viss:
             refused = refused_by_guard(e)
         except Refused as e:
             refused = e
-        if refused.number != 401:  # those the guard has written down
-            self._guard.refused(refused.description, door="viss", peer=peer_of(request, "viss"), status=refused.number)
+        self._written_down(refused, request)
+        if request.method not in _METHODS:
+            return _answer({"error": refused.told(version)}, 405, _ALLOWED)
         return _answer({"error": refused.told(version)}, refused.number)
+
+    def _written_down(self, refused: Refused, asked: Request | WebSocket) -> None:
+        if refused.number != 401:  # those the guard has written down
+            self._guard.refused(refused.description, door="viss", peer=peer_of(asked, "viss"), status=refused.number)
 
     def _addressed(self, asked: Request | WebSocket) -> tuple[str, str]:
         """The vehicle, by the path or else by a header, and what follows it; an id may have slashes of its own."""
