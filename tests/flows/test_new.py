@@ -179,3 +179,27 @@ def test_a_folder_that_takes_no_files(tmp_path):
     with pytest.raises(OutputError):
         begin("battery", "acme/one", tmp_path / "out", EMPTY)
     shutil.rmtree(tmp_path)
+
+
+OVERLAY = """
+Vehicle.Speed: {datatype: float, type: sensor, unit: km/h, description: Speed.}
+Vehicle.Acme.Turbo: {datatype: boolean, type: actuator, description: Ours alone.}
+"""
+
+
+def test_the_signals_of_an_overlay_become_what_an_app_requires_and_what_a_map_lists(tmp_path):
+    overlay = tmp_path / "ours.vspec"
+    overlay.write_text(OVERLAY)
+    begin("app", "mine", tmp_path, Catalogue(), overlay=overlay)
+    app = Catalogue([_with_makers(tmp_path)]).app("mine")
+    assert {path: need.unit for path, need in app.requires.items()} == {"Vehicle.Speed": "km/h"}
+    written = begin("vehicle", "acme/one", tmp_path, Catalogue(), overlay=overlay)
+    (map_,) = (file.read_text() for file in written if file.parent.name == "maps")
+    assert '# "Vehicle.Speed" = { from = "can.MESSAGE.SIGNAL", unit = "km/h"' in map_
+    assert '# "Vehicle.Acme.Turbo"' in map_
+    assert "not in the built-in vocabulary" in map_
+
+
+def _with_makers(folder):
+    (folder / "makers").mkdir(exist_ok=True)
+    return folder

@@ -120,6 +120,9 @@ def new(
     dbc: Annotated[Path | None, typer.Option(metavar="FILE", help="Take the part's messages from a DBC file.")] = None,
     node: Annotated[str | None, typer.Option(metavar="NAME", help="The part's node in that file.")] = None,
     bus: Annotated[str, typer.Option(metavar="NAME", help="The role of that bus in the car.")] = "can",
+    vss_overlay: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Take the signals of an app or vehicle from a VSS overlay.")
+    ] = None,
 ) -> None:
     """Write a file to fill in: a battery module, e-axle, vehicle, app or maker, with every fact as a comment.
 
@@ -138,8 +141,12 @@ def new(
         raise InputError("--dbc and --node go together: the file, and the part's node in it")
     if dbc is not None and kind in ("vehicle", "app", "maker"):
         raise InputError(f"--dbc gives messages of a part, not of a {kind}")
+    if vss_overlay is not None and kind not in ("vehicle", "app"):
+        raise InputError(f"--vss-overlay gives signals of a vehicle or an app, not of a {kind}")
     own = Node(dbc, node, bus) if dbc and node else None
-    found = import_cell(bpx, id_, out, licence, catalogue) if bpx else begin(kind, id_, out, catalogue, own)
+    found = (
+        import_cell(bpx, id_, out, licence, catalogue) if bpx else begin(kind, id_, out, catalogue, own, vss_overlay)
+    )
     for file in found:
         say.line(f"written: {file}")
 

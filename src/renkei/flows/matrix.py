@@ -10,9 +10,11 @@ from renkei.errors import UnknownName
 from renkei.facts import PART_KINDS
 from renkei.fit.finding import LEVELS, Verdict
 from renkei.flows.judge import Judges
+from renkei.flows.pairs import SUBJECTS
 from renkei.vocabulary import Vocabulary
 
-_FAMILIES = {"battery": ("battery-pack", "battery-module"), "batteries": ("battery-pack", "battery-module")}
+_BATTERIES = ("battery-pack", "battery-module")
+_FAMILIES = {"battery": _BATTERIES, "batteries": _BATTERIES, "parts": SUBJECTS}
 """Words that stand for several kinds of part."""
 
 

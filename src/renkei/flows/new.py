@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +12,8 @@ from renkei.catalogue import Catalogue
 from renkei.errors import InputError, OutputError, UnknownName
 from renkei.facts import GROUPS, PART_KINDS, FactKey, keys_of
 from renkei.flows.dbc_talk import talk_tables
+from renkei.vocabulary import Signal, builtin
+from renkei.vocabulary.vss_overlay import overlay_leaves
 
 KINDS = ("battery", *PART_KINDS, "vehicle", "app", "maker")
 """What can be begun; `battery` is a battery module."""
@@ -27,10 +29,13 @@ class Node(NamedTuple):
     bus: str
 
 
-def begin(kind: str, id_: str, folder: Path, catalogue: Catalogue, node: Node | None = None) -> list[Path]:
+def begin(
+    kind: str, id_: str, folder: Path, catalogue: Catalogue, node: Node | None = None, overlay: Path | None = None
+) -> list[Path]:
     """The files written below `folder`: `makers/MAKER/...`, with a maker.toml where the maker is not known yet.
 
-    `node`: whose messages a part sends and waits for. Raises UnknownName for another kind or node, InputError for an
+    `node`: whose messages a part sends and waits for. `overlay`: a VSS overlay, whose signals an app then requires or
+    the map of a vehicle lists. Raises UnknownName for another kind or node, InputError for an
     id that is none, OutputError where a file is there already.
     """
     if kind not in KINDS:
@@ -39,14 +44,16 @@ def begin(kind: str, id_: str, folder: Path, catalogue: Catalogue, node: Node | 
     maker, name = checked_id(kind, id_)
     if kind == "app":
         home = folder / "apps"
-        return write_all({home / f"{id_}.toml": _app(id_), home / f"{id_}.py": _APP_CODE})
+        return write_all({home / f"{id_}.toml": _app(id_, _leaves(overlay)), home / f"{id_}.py": _APP_CODE})
     files: dict[Path, str] = {}
     home = folder / "makers" / maker
     if kind == "maker" or maker not in catalogue.makers:
         files[home / "maker.toml"] = _maker(maker)
     source = "datasheet" if files else next(iter(catalogue.maker(maker).sources), "datasheet")
     if kind == "vehicle":
-        files[home / "vehicles" / f"{name}.toml"] = _vehicle(name, source)
+        files[home / "vehicles" / f"{name}.toml"] = _vehicle(name, source, has_map=overlay is not None)
+        if overlay:
+            files[home / "maps" / f"{name}.toml"] = _map(name, source, _leaves(overlay))
     elif kind != "maker":
         talk = talk_tables(node.dbc, node.name, node.bus, source) if node else ""
         files[home / "parts" / f"{name}.toml"] = _part(kind, name, source, talk)
@@ -118,12 +125,13 @@ def _part(kind: str, name: str, source: str, talk: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _vehicle(name: str, source: str) -> str:
+def _vehicle(name: str, source: str, *, has_map: bool) -> str:
+    map_ = f'map = "{name}"' if has_map else '# map = "one"  '
     lines = [
         f'name = "{name}"',
         'years = "2026"',
         'powertrain = "electric"',
-        '# map = "one"                    # maps/one.toml of this maker; without it the car has facts and no signals',
+        f"{map_}                  # maps/NAME.toml of this maker; without it the car has facts and no signals",
         "",
         *_remark("What is fixed in the car, as attributes of VSS in the unit of VSS."),
         "[attributes]",
@@ -152,7 +160,39 @@ def _vehicle(name: str, source: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _app(name: str) -> str:
+def _leaves(overlay: Path | None) -> list[Signal]:
+    return sorted(overlay_leaves(overlay), key=lambda leaf: leaf.path) if overlay else []
+
+
+def _map(name: str, source: str, leaves: Iterable[Signal]) -> str:
+    """A map with a row to fill in for each leaf of an overlay; a vehicle names it with `map`."""
+    lines = [
+        *_remark(f"Signals of {name}, from a VSS overlay. Say of each where it stands on a bus, and take the # away."),
+        "[buses.can]",
+        'dbc = []                         # files in can/ of this maker, such as "car.dbc"',
+        "",
+        "[signals]",
+    ]
+    for leaf in leaves:
+        unit = f', unit = "{leaf.unit}"' if leaf.unit else ""
+        known = "" if leaf.path in builtin() else "  # not in the built-in vocabulary"
+        lines.append(f'# "{leaf.path}" = {{ from = "can.MESSAGE.SIGNAL"{unit}, source = ["{source}"] }}{known}')
+    return "\n".join(lines) + "\n"
+
+
+def _needs(leaves: Iterable[Signal]) -> str:
+    """Each leaf of an overlay as a signal that an app requires; what the built-in vocabulary lacks, as a remark."""
+    lines = []
+    for leaf in leaves:
+        unit = f'unit = "{leaf.unit}"' if leaf.unit else ""
+        known = leaf.path in builtin()
+        line = f'"{leaf.path}" = {{ {unit} }}' if unit else f'"{leaf.path}" = {{}}'
+        lines.append(line if known else f"# {line}  # not in the built-in vocabulary")
+    return "\n".join(lines)
+
+
+def _app(name: str, leaves: Sequence[Signal] = ()) -> str:
+    needs = _needs(leaves) if leaves else '"Vehicle.Speed" = { unit = "km/h", rate_hz = 1 }'
     return f'''name = "{name}"
 about = "What it does, in one sentence."
 priority = 0                     # 0 to 9: who goes first where two apps set the same signal
@@ -160,7 +200,7 @@ priority = 0                     # 0 to 9: who goes first where two apps set the
 # The signals without which it does nothing, those that it would use, and those that it sets.
 
 [requires]
-"Vehicle.Speed" = {{ unit = "km/h", rate_hz = 1 }}
+{needs}
 
 [uses]
 # "Vehicle.Powertrain.TractionBattery.StateOfCharge.Current" = {{ unit = "percent" }}
