@@ -57,7 +57,7 @@ def main() -> None:
             print(_line(figure), flush=True)
 
     with tempfile.TemporaryDirectory(prefix="renkei-bench-") as folder:
-        for bench in (decoding, whole_command, proving, memory, starts, door, kuksa, many_cars, simulation):
+        for bench in (decoding, whole_command, proving, judging, memory, starts, door, kuksa, many_cars, simulation):
             for figure in bench(Path(folder)):
                 say(figure)
     if "--json" in sys.argv:
@@ -99,6 +99,14 @@ def proving(folder: Path) -> list[Figure]:
     log, catalogue = _log(folder, FRAMES), Catalogue()
     seconds = _seconds(lambda: prove([log], VEHICLE, catalogue), 3)
     return [Figure("prove, 1,000,000 frames", seconds, "s", None, None, "under 2 s")]
+
+
+def judging(_folder: Path) -> list[Figure]:
+    """Every part in every vehicle of the catalogue, each driven over a cycle; as a whole command."""
+    command = [PYTHON, "-m", "renkei", "fit", "--matrix", "parts", "vehicles", "--json"]
+    pairs = len(json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["verdicts"])
+    seconds = _seconds(lambda: _run(command), 3)
+    return [Figure(f"renkei fit, {pairs:,} pairs of parts and vehicles", seconds, "s", None, None, "under 10 s")]
 
 
 def memory(folder: Path) -> list[Figure]:

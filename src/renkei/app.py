@@ -20,7 +20,8 @@ class Need(NamedTuple):
 class App:
     """`requires`: without one of these signals it does nothing; `uses`: what it would use; `actuates`: what it sets.
 
-    `priority`, 0 to 9, is that of its actuations. `vocabulary`: the version of VSS that it was written for. `file`: its manifest; `code`: a Python file, or the name of a module.
+    `priority`, 0 to 9, is that of its actuations. `vocabulary`: the version of VSS that it was written for. `file`: its
+    manifest; `code`: a Python file, or the name of a module.
     """
 
     id: str
