@@ -76,6 +76,15 @@ def test_chemical_energy_is_the_integral_of_the_open_circuit_voltage():
     assert m["chemical_wh"] == pytest.approx(whole, rel=1e-5)
 
 
+def test_a_car_that_stands_or_uses_nothing_does_not_drive_until_empty_for_ever():
+    held = drive(car(e_axle=e_axle(max_v=300.0, loss=LossModel()), auxiliary_w=0.0), hills_of_speed(), until_empty=True)
+    assert held.measures["distance_km"] == 0
+    assert not held.ran_empty
+    assert held.first_limit == "e-axle voltage window"
+    free = car(road=Road(1500, 0, 0, 0), auxiliary_w=0.0, e_axle=e_axle(max_v=300.0, loss=LossModel()))
+    assert drive(free, hills_of_speed(), until_empty=True).measures["time_s"] == 600
+
+
 BINDING = {
     "little torque": ({"e_axle": e_axle(peak_torque_nm=30.0)}, {}, "e-axle torque"),
     "little power": ({"e_axle": e_axle(peak_power_w=12e3)}, {}, "e-axle power"),

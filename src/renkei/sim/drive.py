@@ -24,8 +24,6 @@ Columns = dict[str, "NDArray[np.float64]"]
 
 BLOCK = 65_536
 """Cars that are driven at once in a sweep; what the kernel gives of them takes 40 MB."""
-LONGEST_S = 200 * 3600.0
-"""A car that has not run empty after so long never will."""
 
 
 class Limit(NamedTuple):

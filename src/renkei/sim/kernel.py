@@ -204,6 +204,7 @@ def _drive(car, ocv_v, circuit, loss_w, asked, step_s, until_empty, result, trac
     behind_at = np.nan
     lowest_v, highest_v, most_a, least_a, highest_c = 9e9, 0.0, 0.0, 0.0, cells_c
     empty, k, kept = 0, 0, 0
+    told_m, told_soc = 0.0, soc
     floor = car.usable_from
     while True:
         if abs(soc - looked_soc) > LOOK_AGAIN_SOC or abs(cells_c - looked_c) > LOOK_AGAIN_C:
@@ -349,8 +350,10 @@ def _drive(car, ocv_v, circuit, loss_w, asked, step_s, until_empty, result, trac
         time_s += step_s
         k += 1
         if k == steps:
-            if not until_empty:
+            # a car that has stood through a whole cycle, or used no charge, would go on for ever
+            if not until_empty or distance <= told_m or soc >= told_soc:
                 break
+            told_m, told_soc = distance, soc
             k = 0
             v0 = v0 if v0 > 0 else asked[0]
 
