@@ -7,7 +7,7 @@ import pytest
 from renkei.catalogue import Catalogue
 from renkei.errors import UnknownName
 from renkei.flows.judge import judge
-from renkei.flows.matrix import matrix
+from renkei.flows.matrix import draw, matrix
 
 ALL = Catalogue()
 
@@ -50,6 +50,14 @@ def test_aids_hold_for_the_whole_matrix():
 def test_apps_stand_in_a_matrix_too():
     found = matrix(ALL, "apps", "vehicles")
     assert found.verdicts["trip-log", "nissan/leaf-aze0"].level == "ok"
+
+
+def test_a_matrix_is_drawn_with_a_name_for_each_row_and_column(tmp_path):
+    found = matrix(ALL, "inverters", "vehicles")
+    draw(found, tmp_path / "m.svg")
+    text = (tmp_path / "m.svg").read_text(encoding="utf-8")
+    assert all(f"<!-- {name} -->" in text for name in (*found.subjects, *found.hosts))
+    assert "<!-- ? -->" in text
 
 
 @pytest.mark.parametrize("name", ["batery", "vehikles", "nissan/leaf-40-pak"])

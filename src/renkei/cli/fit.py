@@ -41,6 +41,7 @@ def fit(
         bool, typer.Option("--matrix", help="SUBJECT and HOST are kinds: battery vehicles, e-axles vehicles, ...")
     ] = False,
     every: Annotated[bool, typer.Option("--all", help="Show also what is ok.")] = False,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the matrix: .svg, .png or .pdf.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write the verdict, sealed, to FILE.")] = None,
     sign: Annotated[Path | None, typer.Option(metavar="KEY.pem", help="Sign it with an ed25519 private key.")] = None,
     data: say.Data = None,
@@ -57,17 +58,24 @@ def fit(
     from renkei import vocabulary
     from renkei.catalogue import Catalogue
 
-    if (sign or matrix) and not out and not (matrix and not sign):
+    if sign and not out:
         raise InputError("--sign KEY.pem: expected --out FILE.json too, the verdict that is to be signed")
+    if matrix and out:
+        raise InputError("--out: one verdict is sealed, not a matrix; --json prints it")
+    if plot and not matrix:
+        raise InputError("--plot: a matrix is drawn; expected --matrix too")
     key = signing_key(sign) if sign else None
     catalogue, chosen = Catalogue(data or []), vocabulary.load(vss) if vss else None
     if matrix:
+        from renkei.flows.matrix import draw
         from renkei.flows.matrix import matrix as every_pair
+        from renkei.flows.trace import writable
 
-        if out:
-            raise InputError("--out: one verdict is sealed, not a matrix; --json prints it")
+        writable(None, plot)
         with say.progress("judging") as bar:
             found = every_pair(catalogue, subject, host, with_ or (), chosen, bar)
+        if plot:
+            draw(found, plot)
         return say.as_json(found.plain()) if json else _print_matrix(found)
     from renkei.flows.judge import judge
 
@@ -249,16 +257,15 @@ def _number(value: object) -> str:
     return f"{value:,.6g}" if isinstance(value, int | float) else str(value)
 
 
-_MARKS: dict[Level, str] = {"ok": "ok", "degrade": "less", "unknown": "?", "break": "no"}
-
-
 def _print_matrix(found: Matrix) -> None:
+    from renkei.flows.matrix import MARKS
+
     for number, host in enumerate(found.hosts, 1):
         say.line(f"{number}: {host}")
     say.line("")
-    rows = [[s, *(_MARKS[found.verdicts[s, h].level] for h in found.hosts)] for s in found.subjects]
+    rows = [[s, *(MARKS[found.verdicts[s, h].level] for h in found.hosts)] for s in found.subjects]
     say.table(["", *(str(n) for n, _ in enumerate(found.hosts, 1))], rows)
     counts = found.plain()["counts"]
     say.line("")
-    told = ", ".join(f"{_MARKS[level]} {counts[level]:,} ({level})" for level in _MARKS)
+    told = ", ".join(f"{MARKS[level]} {counts[level]:,} ({level})" for level in MARKS)
     say.line(f"{say.several(len(found.verdicts), 'pair')}: {told}; 'renkei fit SUBJECT HOST' says why")

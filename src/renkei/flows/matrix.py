@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from renkei.aside import aside
 from renkei.catalogue import Catalogue
 from renkei.errors import UnknownName
 from renkei.facts import PART_KINDS
@@ -45,6 +47,32 @@ def _short(verdict: Verdict) -> dict[str, Any]:
         "message": first.message if first else None,
         "mends": list(first.mends) if first else [],
     }
+
+
+_COLOURS = {"ok": "#4c9f70", "degrade": "#e8c547", "unknown": "#d9d9d9", "break": "#c8553d"}
+MARKS = {"ok": "ok", "degrade": "less", "unknown": "?", "break": "no"}
+"""Levels in as few letters as a table has room for."""
+
+
+def draw(found: Matrix, out: Path) -> None:
+    """The matrix as a picture, a field a pair, coloured and lettered by level. Raises OutputError."""
+    from matplotlib.colors import ListedColormap
+    from matplotlib.figure import Figure
+
+    levels = [[LEVELS.index(found.verdicts[s, h].level) for h in found.hosts] for s in found.subjects]
+    size = 3.5 + 0.55 * len(found.hosts), 2.5 + 0.22 * len(found.subjects)
+    figure = Figure(figsize=size, layout="constrained")
+    axis = figure.subplots()
+    axis.imshow(levels, cmap=ListedColormap([_COLOURS[level] for level in LEVELS]), vmin=0, vmax=3, aspect="auto")
+    axis.set_xticks(range(len(found.hosts)), found.hosts, rotation=90, fontsize="small")
+    axis.set_yticks(range(len(found.subjects)), found.subjects, fontsize="small")
+    axis.xaxis.tick_top()
+    for row, subject in enumerate(found.subjects):
+        for column, host in enumerate(found.hosts):
+            mark = MARKS[found.verdicts[subject, host].level]
+            axis.text(column, row, mark, ha="center", va="center", fontsize="x-small")
+    with aside(out) as beside:
+        figure.savefig(beside)
 
 
 def matrix(
