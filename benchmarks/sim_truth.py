@@ -300,7 +300,7 @@ def _crossed(cars: list[Tested], groups: np.ndarray) -> np.ndarray:
     errors = np.full(bench.measured.shape, np.nan)
     for group in sorted(set(groups)):
         of = groups == group
-        errors[of] = bench.errors(calibrated(bench, ~of, rounds=200))[of]
+        errors[of] = bench.errors(calibrated(bench, ~of, rounds=500))[of]
         print(f"{group}: {median(errors[of]):.1%} over {of.sum()}", file=sys.stderr, flush=True)
     print(f"cross-validated median error: {median(errors):.1%}", file=sys.stderr)
     return errors
