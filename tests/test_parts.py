@@ -72,6 +72,8 @@ def test_every_row_of_a_table_is_a_part(table, columns, kind):
     left = [p for p in PARTS if p.kind == kind and not p.id.split("/")[1].count("-window")]
     for row in rows(f"{table}.csv"):
         wanted = stated(row, columns)
+        if any("voltage window is that of the pack" in str(cell) for cell in row.values()):
+            del wanted["dc_voltage_max"]  # a fact of the pack: what the e-axle bears, nobody says
         makers = {row["maker"].lower().split("/")[0], row["maker"].lower().split("/")[-1]}
         makers |= {"volkswagen"} if "vw" in makers else set()
         found = [p for p in left if p.maker in makers and holds(p.facts, wanted)]
