@@ -265,6 +265,15 @@ def test_a_raw_value_that_stands_for_two_things_is_told_with_both():
     assert told_by(ours, theirs, "signal-values") == [("0x100 STATUS.CURRENT", "break", "7 = L", "7 = B")]
 
 
+def test_words_of_two_descriptions_are_compared_where_not_both_have_codes_of_vss():
+    ours, theirs = field(names={4: "D", 7: "L"}), field(names={4: "D", 7: "B"})
+    assert told_by(ours, theirs, "signal-values") == [("0x100 STATUS.CURRENT", "break", "7 = L", "7 = B")]
+    assert told_by(ours._replace(values={4: 127}), theirs, "signal-values")[0][2:] == ("7 = L", "7 = B")
+    coded = [each._replace(values={4: 127, 7: 127}) for each in (ours, theirs)]
+    assert told_by(*coded, "signal-values") == [], "in VSS both are the same"
+    assert told_by(field(values={4: 127}), field(names={4: "D"}), "signal-values") == [], "a code and a word"
+
+
 def test_raw_values_that_only_one_side_names_are_no_finding():
     assert told_by(field(values={1: "P"}), field(values={1: "P", 7: "B"}), "signal-values") == []
 

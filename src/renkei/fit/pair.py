@@ -18,7 +18,8 @@ class Field(NamedTuple):
     """A field of a message as one side knows it; `signal` is its VSS path, None where it has none.
 
     `bits`: the places in the payload that it takes, most significant first, a byte and its bit as `8 * byte + bit`.
-    `values`: what raw values stand for. `invalid`: raw values that say that there is no value.
+    `values`: what raw values stand for in VSS; `names`: in words of who described the message. `invalid`: raw values
+    that say that there is no value.
     `when`: the multiplexer's values with which the field is there.
     """
 
@@ -30,6 +31,7 @@ class Field(NamedTuple):
     unit: str | None
     signal: str | None = None
     values: Mapping[int, object] = {}  # never changed
+    names: Mapping[int, str] = {}
     invalid: Ranges = ()
     when: str = ""
 

@@ -311,10 +311,11 @@ def signal_values(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
 
 
 def _two_readings(read: Field, meant: Field) -> tuple[str, str] | None:
-    """The first raw value that stands for two things, as either side reads it."""
-    for raw in sorted(set(read.values) & set(meant.values)):
-        if read.values[raw] != meant.values[raw]:
-            return f"{raw} = {read.values[raw]}", f"{raw} = {meant.values[raw]}"
+    """The first raw value that stands for two things, as either side reads it: in VSS, else in words of both."""
+    ours, theirs = (read.values, meant.values) if read.values and meant.values else (read.names, meant.names)
+    for raw in sorted(set(ours) & set(theirs)):
+        if ours[raw] != theirs[raw]:
+            return f"{raw} = {ours[raw]}", f"{raw} = {theirs[raw]}"
     if read.invalid != meant.invalid:
         return f"no value: {_ranges(read.invalid)}", f"no value: {_ranges(meant.invalid)}"
     return None

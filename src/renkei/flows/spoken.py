@@ -44,11 +44,10 @@ def _field(signal: DbcSignal, row: Row | None) -> Field:
     when = " ".join(f"{switch.signal}={switch.ranges}" for switch in signal.switches)
     scale = signal.scale * (row.scale if row else 1.0)
     offset = signal.offset * (row.scale if row else 1.0) + (row.offset if row else 0.0)
-    values = row.values if row and row.values else signal.values
     unit = row.unit or signal.unit if row else signal.unit
     return Field(
-        signal.name, places(signal), signal.signed, scale, offset, unit, row.path if row else None, dict(values),
-        row.invalid if row else (), when,
+        signal.name, places(signal), signal.signed, scale, offset, unit, row.path if row else None,
+        dict(row.values or {}) if row else {}, dict(signal.values), row.invalid if row else (), when,
     )  # fmt: skip
 
 
