@@ -1,11 +1,14 @@
 """The load of a bus: bits of frames between their bounds, shares of the bit rate, and when a bus is nearly full."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from renkei.can.frames import EXTENDED, Frames
 from renkei.can.load import CALM, HIGH, KINDS, Load, bits, kind, of_counts, of_sums, table
 from renkei.can.meter import Counted, Meter
+from renkei.can.tally import Carried
 
 LENGTHS = st.integers(0, 8)
 FD_LENGTHS = st.sampled_from([*range(9), 12, 16, 20, 24, 32, 48, 64])
@@ -152,3 +155,53 @@ def test_what_the_interface_counted_is_believed_until_it_begins_anew():
         meter.heard[kind(8)] += 7  # what the filter lets through
         loads.append(meter.load(float(second)).frames_per_s)
     assert loads == [100, 7, 10, 7, 7]
+
+
+# In recordings
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 4_000_000_000), st.integers(0, 2), st.booleans(), FD_LENGTHS), min_size=1, max_size=60
+    ),
+    st.integers(1, 60),
+)
+def test_what_a_recording_carried_however_long_its_blocks_are(given_frames, block):
+    frames = sorted(given_frames)
+    carried = Carried()
+    for at in range(0, len(frames), block):
+        carried.add(in_columns(frames[at : at + block]))
+    for channel in range(3):
+        own = [(t, kind(n, extended=e, fd=n > 8)) for t, c, e, n in frames if c == channel]
+        found = carried.load(channel, BITRATE)
+        span_ns = own[-1][0] - own[0][0] if own else 0
+        if span_ns < 1_000_000_000:
+            assert found is None
+            continue
+        least = [bits(k).least / BITRATE for _, k in own]
+        assert found.frames_per_s == pytest.approx(len(own) / span_ns * 1e9)
+        assert found.least == pytest.approx(sum(least) / span_ns * 1e9)
+        assert found.busiest_second_least == pytest.approx(busiest([t for t, _ in own], least))
+        assert found.least <= found.most
+        assert found.busiest_second_least <= found.busiest_second_most
+
+
+def busiest(times_ns, amounts):
+    """The largest sum of a second; a second begins with the first frame after the one before has ended."""
+    sums, begins = [0.0], times_ns[0]
+    for t_ns, amount in zip(times_ns, amounts, strict=True):
+        if t_ns - begins >= 1_000_000_000:
+            sums.append(0.0)
+            begins = t_ns
+        sums[-1] += amount
+    return max(sums)
+
+
+def in_columns(frames):
+    t, channel, extended, length = zip(*frames, strict=True)
+    n = len(frames)
+    return Frames(
+        np.array(t, np.int64), np.array(channel, np.uint8),
+        np.where(extended, np.uint32(EXTENDED), np.uint32(0)).astype(np.uint32),
+        np.array(length, np.uint8), np.zeros((n, 64), np.uint8), ("a", "b", "c"),
+    )  # fmt: skip

@@ -74,11 +74,14 @@ def test_decode(reports):
     (log,) = report["logs"]
     assert list(log) == [
         "file", "dialect", "time_base", "time_unit", "start_text", "assumed", "channels", "unused_channels", "frames",
-        "skipped", "first_skipped", "ignored", "first_ns", "last_ns",
+        "skipped", "first_skipped", "ignored", "first_ns", "last_ns", "loads",
     ]  # fmt: skip
     assert (log["file"], log["dialect"], log["time_base"]) == (str(DEMO_LOG), "candump", "boot")
     assert log["channels"] == {"c-can": "can0", "ev-can": "can1"}
     assert log["frames"] == report["frames"]
+    assert {bus: set(load) for bus, load in log["loads"].items()} == {
+        bus: {"frames_per_s", "least", "most", "busiest_second_least", "busiest_second_most"} for bus in log["channels"]
+    }
 
 
 def test_check(reports):

@@ -109,7 +109,7 @@ def of_sums(frames: int, data_bytes: int, span_s: float, bitrate: float | None, 
     return _load(frames, least, most, span_s, bitrate)
 
 
-def _load(frames: int, least: float, most: float, span_s: float, bitrate: float | None) -> Load:
+def _load(frames: float, least: float, most: float, span_s: float, bitrate: float | None) -> Load:
     if not bitrate:
         return Load(frames / span_s, None, None)
     return Load(frames / span_s, least / span_s / bitrate, most / span_s / bitrate)

@@ -91,6 +91,8 @@ def pairs(given: list[str]) -> dict[str, str]:
 
 
 def _tell(summary: Summary, out: Path | None) -> None:
+    from renkei.can.load import HIGH
+
     counts = summary.counts
     say.line(f"{summary.vehicle}: {say.several(counts.frames, 'frame')}, {summary.decoded_share:.1%} decoded")
     for log in summary.logs:
@@ -100,6 +102,10 @@ def _tell(summary: Summary, out: Path | None) -> None:
             say.line("    times count from the log's own start: the log has no date")
         for sentence in log.assumed:
             say.line(f"    assumed: {sentence}")
+        for bus, load in log.loads.items():
+            if load.busiest_second_least >= HIGH:
+                shares = f"{load.busiest_second_least:.0%} to {load.busiest_second_most:.0%}"
+                say.line(f"    {bus} was nearly full: {shares} of its bit rate in its busiest second")
         if log.skipped:
             say.line(f"    {say.several(log.skipped, 'line')} not readable; first: {log.first_skipped}")
     if overlaps := summary.overlaps:

@@ -15,6 +15,7 @@ from renkei.can.frame_engine import Counts
 from renkei.can.frames import Frames
 from renkei.can.logs import Log, open_log
 from renkei.can.plan import Plan, SetAside
+from renkei.can.tally import Carried, ChannelLoad
 from renkei.can.uds import Answers
 from renkei.catalogue import Catalogue
 from renkei.errors import InputError
@@ -23,6 +24,7 @@ from renkei.flows.gist import Beginning
 from renkei.flows.plans import plan_of
 from renkei.flows.recognise import Car, car_of, must_be
 from renkei.recording import Samples
+from renkei.vehicle import Map
 from renkei.vocabulary import Vocabulary
 
 Progress = Callable[[int, int], None]
@@ -46,7 +48,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class LogSummary:
-    """What one log was and which channel was taken for which bus."""
+    """What one log was, which channel was taken for which bus, and what each bus of known bit rate carried."""
 
     file: str
     dialect: str
@@ -62,6 +64,7 @@ class LogSummary:
     ignored: int
     first_ns: int
     last_ns: int
+    loads: Mapping[str, ChannelLoad]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,7 @@ class Summary:
             "samples": self.samples,
             "signals": list(self.signals),
             "span_s": (self.last_ns - self.first_ns) / 1e9,
-            "logs": [asdict(log) for log in self.logs],
+            "logs": [asdict(log) | {"loads": _rounded(log.loads)} for log in self.logs],
             "overlaps": [{"logs": [one, other], "seconds": s} for one, other, s in self.overlaps],
             "set_aside": [s._asdict() for s in self.set_aside],
         }
@@ -140,8 +143,9 @@ def decode_logs(
         (p for i, p in enumerate(paths) if Path(p).resolve() in {Path(q).resolve() for q in paths[:i]}), None
     ):
         raise InputError(f"{twice}: given twice")
-    plan = plan_of(catalogue.vehicle(vehicle).map, vocabulary, keep_personal=options.keep_personal)
-    run = _Run(plan, None if options.any_car else car_of(catalogue, vehicle), vehicle, options)
+    map_ = catalogue.vehicle(vehicle).map
+    plan = plan_of(map_, vocabulary, keep_personal=options.keep_personal)
+    run = _Run(plan, map_, None if options.any_car else car_of(catalogue, vehicle), vehicle, options)
     try:
         for path in paths:
             run.take(path)
@@ -160,8 +164,8 @@ _NEVER = 2**63 - 1, -(2**63)
 class _Run:
     """One decoding of one car over several logs."""
 
-    def __init__(self, plan: Plan, car: Car | None, vehicle: str, options: Options) -> None:
-        self.plan, self.car, self.options = plan, car, options
+    def __init__(self, plan: Plan, map_: Map, car: Car | None, vehicle: str, options: Options) -> None:
+        self.plan, self.map, self.car, self.options = plan, map_, car, options
         self.samples = Samples(vehicle, scratch=options.scratch)
         self.counts = Counts()
         self.logs: list[LogSummary] = []
@@ -172,7 +176,7 @@ class _Run:
         beginning = Beginning(ahead(log.blocks()))
         buses = found(beginning, self.plan, self.options.buses)
         must_be(self.car, log, beginning, buses)
-        engine, answers = ColumnEngine(self.plan), Answers(self.plan)
+        engine, answers, carried_bits = ColumnEngine(self.plan), Answers(self.plan), Carried()
         channels: tuple[str, ...] = ()
         first_ns, last_ns = _NEVER
         for frames in beginning.blocks():
@@ -180,6 +184,7 @@ class _Run:
             carried = buses.of(frames)
             for column in (*engine.decode(frames, carried), *answers.decode(frames, carried)):
                 self.samples.add(self.plan.vocabulary.signals[column.index].path, column)
+            carried_bits.add(frames)
             if len(frames):
                 first_ns, last_ns = min(first_ns, int(frames.t.min())), max(last_ns, int(frames.t.max()))
             if self.options.progress:
@@ -187,7 +192,17 @@ class _Run:
         self._add(engine.counts)
         self._add(replace(answers.counts, frames=0))  # the frames of answers were counted above
         self.first_ns, self.last_ns = min(self.first_ns, first_ns), max(self.last_ns, last_ns)
-        self.logs.append(_log_summary(log, engine.counts.frames, buses, channels, (first_ns, last_ns)))
+        loads = self._loads(carried_bits, buses, channels)
+        self.logs.append(_log_summary(log, engine.counts.frames, buses, channels, (first_ns, last_ns), loads))
+
+    def _loads(self, carried: Carried, buses: Buses, channels: Sequence[str]) -> dict[str, ChannelLoad]:
+        """Those of buses of known bit rate whose channel was recorded for a second or more."""
+        found: dict[str, ChannelLoad] = {}
+        for bus, channel in buses.channels.items():
+            bitrate = self.map.buses[bus].bitrate
+            if bitrate and channel in channels and (load := carried.load(channels.index(channel), bitrate)):
+                found[bus] = load
+        return found
 
     def _add(self, counts: Counts) -> None:
         for part in fields(Counts):
@@ -234,11 +249,22 @@ def ahead(blocks: Iterator[Frames], depth: int = 1) -> Iterator[Frames]:
         reader.join()
 
 
-def _log_summary(log: Log, frames: int, buses: Buses, channels: Sequence[str], span_ns: tuple[int, int]) -> LogSummary:
+def _rounded(loads: Mapping[str, ChannelLoad]) -> dict[str, dict[str, float]]:
+    return {bus: {name: round(share, 4) for name, share in load._asdict().items()} for bus, load in loads.items()}
+
+
+def _log_summary(
+    log: Log,
+    frames: int,
+    buses: Buses,
+    channels: Sequence[str],
+    span_ns: tuple[int, int],
+    loads: Mapping[str, ChannelLoad],
+) -> LogSummary:
     first = log.first_skipped
     used = buses.channels
     return LogSummary(
         str(log.path), log.dialect, log.time_base, log.time_unit, log.start_text, tuple(log.assumed), used,
         tuple(c for c in channels if c not in used.values()), frames, log.skipped,
-        f"line {first[0]}: {first[2]}: {first[1]!r}" if first else None, log.ignored, *span_ns,
+        f"line {first[0]}: {first[2]}: {first[1]!r}" if first else None, log.ignored, *span_ns, loads,
     )  # fmt: skip
