@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 ALL = Catalogue()
 STANDARDS = [ALL.standard(s) for s in ALL.standards]
 ROW = re.compile(
-    r"^\| ([A-K]\d+) \| (.+?) \| `(\w+)`( of the battery slot)? \| (.+?) \| (\w+) \| (\w+) \| (.+) \|$", re.M
+    r"^\| ([A-K]\d+) \| (.+?) \| `(\w+)`( of the battery slot| per `\w+`)? \| (.+?) \| (\w+) \| (\w+) \| (.+) \|$", re.M
 )
 
 each_standard = pytest.mark.parametrize("standard", STANDARDS, ids=lambda s: s.id)
@@ -35,7 +35,7 @@ def test_text_and_twin_have_the_same_clauses_and_limits(standard):
             c.number,
             c.title,
             c.limit.fact,
-            " of the battery slot" if c.limit.of == "slot" else "",
+            " of the battery slot" if c.limit.of == "slot" else f" per `{c.per}`" if c.per else "",
             _with_unit(c.limit),
             c.limit.otherwise,
             c.checked,
@@ -154,3 +154,15 @@ def test_a_private_standard_is_laid_beside_the_built_in_ones(tmp_path):
 def test_every_assumption_has_a_reason_and_a_source():
     assert ALL.assumptions
     assert all(a.reason and a.source for a in ALL.assumptions.values())
+
+
+def test_a_limit_per_group_is_held_against_as_many_groups_as_the_module_has():
+    clause = next(c for c in ALL.standard("battery-module-1.0").clauses if c.per == "cells_series")
+    number = dict(ALL.part("nissan/leaf-24-module").facts)["cells_series"]
+
+    def met(groups, power_kw):
+        facts = {"cells_series": number._replace(value=groups), clause.limit.fact: number._replace(value=power_kw)}
+        return clause.limit.met_by(clause.fact_of(facts))
+
+    assert [met(2, 1.8), met(4, 1.8), met(4, 3.4)] == [True, False, True]
+    assert clause.limit.met_by(clause.fact_of({clause.limit.fact: number})) is None

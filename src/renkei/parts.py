@@ -125,13 +125,27 @@ class Part:
 
 
 class Clause(NamedTuple):
-    """A numbered clause of a standard. `checked`: compared, recording or statement: by what it is judged."""
+    """A numbered clause of a standard. `checked`: compared, recording or statement: by what it is judged.
+
+    `per`: a fact that counts something in the part, such as cells in series; the limit is then for one of them.
+    """
 
     number: str
     title: str
     limit: Limit
     checked: str
     reason: str
+    per: str | None = None
+
+    def fact_of(self, facts: Mapping[str, Fact]) -> Fact | None:
+        """The fact that the limit is on, for one of `per`; None where either is unknown."""
+        fact = facts.get(self.limit.fact)
+        if fact is None or self.per is None:
+            return fact
+        count = facts.get(self.per)
+        if count is None:
+            return None
+        return fact._replace(value=float(fact.value) / float(count.value), disputed=())  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,7 @@ class CarFile(VehicleFile):
 class ClauseTable(File):
     title: str
     fact: str
+    per: str | None = None
     of: str | None = None
     min: float | None = None
     max: float | None = None

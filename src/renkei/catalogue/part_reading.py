@@ -136,7 +136,12 @@ def _clause(file: Path, number: str, table: ClauseTable, kind: str) -> Clause:
     made = _limit(file, at, table.fact, limit, kind)
     if fact_keys()[table.fact].group != number[0]:
         raise CatalogueError(file, at, expected=f"a clause of group {fact_keys()[table.fact].group}", got=number)
-    return Clause(number, table.title, made, table.checked, table.reason)
+    if table.per is not None:
+        counted, limited = _key(file, f"{at}.per", table.per, kind), fact_keys()[table.fact]
+        if counted.type != "integer" or limited.type != "number":
+            expected = "a fact that counts, for a limit on a number"
+            raise CatalogueError(file, f"{at}.per", expected=expected, got=table.per)
+    return Clause(number, table.title, made, table.checked, table.reason, table.per)
 
 
 def _key(file: Path, at: str, name: str, kind: str) -> FactKey:

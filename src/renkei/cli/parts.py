@@ -215,6 +215,7 @@ def _print_clauses(rows: list[dict[str, Any]], *, json: bool) -> None:
     if json:
         return say.as_json(rows)
     columns = ["clause", "fact", "limit", "unit", "missed", "checked"]
+    rows = [r | {"fact": f"{r['fact']} per {r['per']}" if r["per"] else r["fact"]} for r in rows]
     cells = [[r[c] for c in columns] + [len(r[c]) for c in ("meets", "misses", "unknown")] for r in rows]
     say.table([*columns, "meet", "miss", "unknown"], cells)
 

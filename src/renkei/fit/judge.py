@@ -72,7 +72,7 @@ def against_standard(subject: str, facts: Mapping[str, Mapping[str, Fact]], stan
     for clause in standard.clauses:
         limit, rule = clause.limit, rule_of(clause.limit.fact)
         assert rule is not None, f"{standard.id} {clause.number}: no rule judges {limit.fact}"
-        fact = facts.get(limit.of, {}).get(limit.fact)
+        fact = clause.fact_of(facts.get(limit.of, {}))
         by = f"{standard.name}, {clause.number}"
         finding = held(rule.id, limit, fact, by, subject)
         if finding.level in ("break", "degrade"):

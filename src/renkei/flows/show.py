@@ -44,6 +44,7 @@ def clause_rows(catalogue: Catalogue, standard: Standard) -> list[dict[str, Any]
             "clause": s.clause.number,
             "title": s.clause.title,
             "fact": s.clause.limit.fact,
+            "per": s.clause.per,
             "of": s.clause.limit.of,
             "limit": s.clause.limit.text,
             "unit": fact_keys()[s.clause.limit.fact].unit,

@@ -39,7 +39,7 @@ def _of_car(car: Vehicle) -> dict[str, Mapping[str, Fact]]:
 def _standing(clause: Clause, facts: Mapping[str, Mapping[str, Mapping[str, Fact]]]) -> Standing:
     found: dict[bool | None, list[str]] = {True: [], False: [], None: []}
     for id_, by_kind in facts.items():
-        fact = by_kind.get(clause.limit.of, {}).get(clause.limit.fact)
+        fact = clause.fact_of(by_kind.get(clause.limit.of, {}))
         found[clause.limit.met_by(fact)].append(id_)
     return Standing(clause, tuple(found[True]), tuple(found[False]), tuple(found[None]))
 
