@@ -59,7 +59,7 @@ class Pairs:
         pair = (
             self._laid_out(pair)
             if part.kind == "battery-module"
-            else replace(pair, is_sold=self._sold(slot) == part.id, shown=self._uses.get(part.id, ()))
+            else replace(pair, is_sold=slot.fitted == part.id and not self._others, shown=self._uses.get(part.id, ()))
         )
         return replace(pair, driven=self._driven(pair, vehicle))
 
@@ -99,7 +99,7 @@ class Pairs:
         return Pair(
             part, host, "vehicle" if packs else "e-axle", slot=slot, fitted=fitted, partners=(*others, *packs),
             brought=self._brought, facts=facts, said_by_part=self._of_part(part), said_by_host=talk,  # type: ignore[arg-type]
-            is_sold=fitted is not None and fitted.id == part.id,
+            is_sold=fitted is not None and fitted.id == part.id and not self._others,
         )  # fmt: skip
 
     def _inner(self, e_axle: Part, kind: str) -> Part | None:
@@ -119,10 +119,6 @@ class Pairs:
             if fitted and (own := fitted.facts.get("drives_axle")) and own.value == axle.value:  # type: ignore[union-attr]
                 return slot
         return slots[0] if slots else None
-
-    def _sold(self, slot: Slot) -> str | None:
-        """Id of what the maker fits there; None where another part stands there."""
-        return None if slot.kind in self._others else slot.fitted
 
     def _fitted(self, slot: Slot) -> Part | None:
         return self._others.get(slot.kind) or (self._catalogue.part(slot.fitted) if slot.fitted else None)
@@ -158,7 +154,7 @@ class Pairs:
         """A module as the pack that it makes in this host."""
         module, fitted = pair.part, pair.fitted
         layout, host, inside = layout_in(self._catalogue, module, pair.slot, fitted, pair.partners, self._uses)
-        sold = inside is not None and inside.id == module.id
+        sold = inside is not None and inside.id == module.id and not self._others
         if isinstance(layout, str):
             return replace(pair, module=module, no_layout=layout, is_sold=sold, said_by_part=SILENT)
         kw_per_a = layout.parallel * layout.numbers["voltage_nominal_v"] / 1000
@@ -186,7 +182,7 @@ class Pairs:
 
     def _sold_run(self, vehicle: Vehicle) -> tuple[float | None, float]:
         if vehicle.id not in self._as_sold:
-            range_km, behind, _ = self._run(vehicle, self._other("battery-pack"), self._other("e-axle"))
+            range_km, behind, _ = self._run(vehicle, None, None)
             self._as_sold[vehicle.id] = range_km, behind
         return self._as_sold[vehicle.id]
 
