@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from renkei.can.plan import SetAside
 from renkei.catalogue import Catalogue
-from renkei.errors import CannotTell, NoMap
+from renkei.errors import CannotTell, NoMap, RenkeiError
 from renkei.flows.offers import Offer, fixed, offers
 from renkei.flows.plans import plan_of
 from renkei.flows.virtual import UNMAPPED_S, settable_paths
@@ -24,21 +24,21 @@ def offers_with_virtual(
     Raises UnknownName; NoMap where the car has no map and too little is known of it for a virtual one.
     """
     car, chosen = catalogue.vehicle(vehicle), vocabulary or builtin()
-    can_drive = True
+    refused: RenkeiError | None = None
     try:
         virtual_car(catalogue, vehicle)
-    except CannotTell:
-        can_drive = False
+    except RenkeiError as e:
+        refused = e
     if car.known_map is None:
-        if not can_drive:
-            raise NoMap(vehicle)
+        if refused is not None:
+            raise NoMap(vehicle) if isinstance(refused, CannotTell) else refused
         settable = set(settable_paths(None, chosen))
         paths = voice(chosen).paths | wishes_voice(chosen).paths
         attributes = [o for o in _attributes(catalogue, vehicle, chosen) if o.signal not in paths]
         said = [_simulated(chosen[path], path in settable) for path in paths]
         return sorted([*attributes, *said], key=lambda o: o.signal), ()
     found, set_aside = offers(car, vocabulary)
-    if not can_drive:
+    if refused is not None:
         return found, set_aside
     settable = set(settable_paths(plan_of(car.map, vocabulary), chosen))
     known = {o.signal for o in found}
