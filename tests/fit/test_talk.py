@@ -114,6 +114,11 @@ def test_a_message_comes_as_often_as_it_is_waited_for(asked, comes_ms, expected,
     assert (finding.level, finding.margin, finding.unit, finding.provided) == (expected, margin, "ms", comes_ms)
 
 
+def test_what_is_required_is_the_longest_time_that_is_in_time():
+    assert one("message-timing", talk(line(cycle_ms=100), line(cycle_ms=100))).required == 150
+    assert one("message-timing", talk(line(cycle_ms=100, timeout_ms=400), line(cycle_ms=100))).required == 400
+
+
 def test_times_that_nobody_states_are_no_finding():
     assert found("message-timing", talk(line(cycle_ms=10), line())) == ()
     assert found("message-timing", talk(line(), line(cycle_ms=10))) == ()

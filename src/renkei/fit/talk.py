@@ -134,7 +134,7 @@ def message_timing(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]
             continue
         level: Level = "ok" if sent.cycle_ms <= longest else _worse(heard)
         said = f"every {sent.cycle_ms:g} ms" + ("" if level == "ok" else f", later than {longest:g} ms")
-        yield Finding("message-timing", level, heard.wanted.text, wanted.cycle_ms or longest, sent.cycle_ms, "ms", said,
+        yield Finding("message-timing", level, heard.wanted.text, longest, sent.cycle_ms, "ms", said,
                       _grounds(heard), (), "at most", round(longest - sent.cycle_ms, 6))  # fmt: skip
 
 
