@@ -35,7 +35,7 @@ FRAMES = [F(k * 1000, k % 2, 0x100 + k, k % 3 == 0, bytes(range(k % 9)), False) 
 @pytest.mark.parametrize("write", WRITERS, ids=lambda f: f.__name__)
 def test_damaged_bytes_cost_only_their_own_lines(write, tmp_path_factory):
     path = tmp_path_factory.mktemp("log") / "log"
-    sound = write(FRAMES).encode()
+    sound, header = write(FRAMES).encode(), len(write([]).encode())
     path.write_bytes(sound)
     dialect = open_log(path).dialect
 
@@ -53,7 +53,8 @@ def test_damaged_bytes_cost_only_their_own_lines(write, tmp_path_factory):
             return  # the header itself was hit
         assert same(a, b)
         assert (whole.skipped, whole.ignored, whole.first_skipped) == (cut.skipped, cut.ignored, cut.first_skipped)
-        if whole.dialect == dialect:  # a place of damage breaks one line, or two where it takes a newline away
+        # A place of damage breaks one line, or two where it takes a newline away; one in the header may break any.
+        if whole.dialect == dialect and min(at for at, _ in damage) >= header:
             assert len(a) >= len(FRAMES) - 2 * len(damage)
 
     holds()
