@@ -457,6 +457,13 @@ def test_a_wrong_column_of_a_sweep_is_told_by_its_name(name):
     assert told in str(refused.value)
 
 
+def test_conditions_that_cannot_be_are_told_to_a_notebook_by_the_name_that_it_gave():
+    with pytest.raises(InputError, match="ambient_c: expected a temperature from -60 to 80 Celsius, got 900"):
+        renkei.drive(SHIPPED["leaf"], "udds", ambient_c=900)
+    with pytest.raises(InputError, match="soc: expected a number from 0 to 1, got 70"):
+        renkei.drive(SHIPPED["leaf"], "udds", soc=70)
+
+
 def test_a_notebook_drives_and_sweeps():
     driven = renkei.drive(SHIPPED["leaf"], "hwfet", ambient_c=0, changes={"test_mass": 1800}, trace=True)
     assert len(driven.drive.trace["speed_m_s"]) == 765

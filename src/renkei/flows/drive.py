@@ -166,8 +166,13 @@ def losses(driven: Drive) -> dict[str, float]:
 def drive_vehicle(
     built: VirtualCar, cycle: Cycle, conditions: Conditions, *, until_empty: bool = False, trace: bool = False
 ) -> Driven:
-    """Drive a virtual car of the catalogue."""
-    return Driven(built, cycle, drive(built.car, cycle, conditions, until_empty=until_empty, trace=trace))
+    """Drive a virtual car of the catalogue. Raises SimulationError."""
+    try:
+        return Driven(built, cycle, drive(built.car, cycle, conditions, until_empty=until_empty, trace=trace))
+    except SimulationError as e:
+        if (e.what, e.key) == ("conditions", "air_c"):  # users know it as another
+            raise SimulationError(e.what, "ambient_c", expected=e.expected, got=e.got) from None
+        raise
 
 
 def sweep_vehicle(
