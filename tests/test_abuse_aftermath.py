@@ -192,11 +192,11 @@ def streams_that_are_reset_at_once(server: Server) -> None:
 @abuse
 def streams_and_connections_that_say_nothing(server: Server) -> None:
     with ExitStack() as stack:
-        for _ in range(4):
+        for _ in range(2):
             client = stack.enter_context(Http2(server.port))
             opened = client.headers(SUBSCRIBE)
             client.send(b"".join(frame(HEADERS, 2 * n + 1, opened, END_HEADERS) for n in range(200)))
-        for _ in range(40):
+        for _ in range(20):
             stack.enter_context(server.dialled())
             stack.enter_context(server.socket())
 

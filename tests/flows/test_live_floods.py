@@ -11,6 +11,7 @@ import pytest
 from live_buses import CLARITY, LEAF, SPEED, Car, Node, a_channel, plan_for
 from running import Up
 
+from renkei.can import meter
 from renkei.can.encode import payload
 from renkei.can.load import HIGH
 from renkei.doors.kuksa.client import KuksaClient
@@ -76,7 +77,8 @@ def babbling(node, pause_s):
         thread.join()
 
 
-def test_a_flood_is_measured_and_told_while_the_other_bus_is_calm():
+def test_a_flood_is_measured_and_told_while_the_other_bus_is_calm(monkeypatch):
+    monkeypatch.setattr(meter, "CALM_S", 1.0)
     channel = a_channel()
     car = Car(LEAF, live_source(f"can:ev-can@virtual:{channel}-ev,car-can@virtual:{channel}-car"))
     node = Node(f"{channel}-ev")

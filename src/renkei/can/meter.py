@@ -9,7 +9,7 @@ from renkei.can.load import CALM, HIGH, KINDS, Load, of_counts, of_sums, table
 
 EVERY_S = 1.0
 """How long frames are counted for one load."""
-_CALM_S = 5.0
+CALM_S = 5.0
 """A bus whose load comes and goes is told of as one that is high, not each second anew."""
 
 
@@ -92,5 +92,5 @@ class Meter:
             self._calm_since_s = None
         elif self._calm_since_s is None:
             self._calm_since_s = now_s
-        elif now_s - self._calm_since_s >= _CALM_S:
+        elif now_s - self._calm_since_s >= CALM_S:
             self.is_high = False
