@@ -144,6 +144,21 @@ def test_a_disputed_mass_shows_both_values():
     assert "303 kg is believed, not 316 kg (doubted). One prints it with its case." in disputed
 
 
+def test_who_does_not_state_a_mass_is_named():
+    assert PART in one("mass", at_home(fitted={"mass": 300})).message
+    assert f"the one that {HOST} is sold with" in one("mass", at_home(here={"mass": 300}, fitted={})).message
+
+
+@pytest.mark.parametrize(
+    ("mass", "told"), [({"mass": 10}, "what a case for acme/module weighs is not known"), ({}, "")]
+)
+def test_of_modules_it_may_be_the_case_whose_mass_is_not_known(mass, told):
+    module = part("battery-module", "acme/module", voltage_min=20, voltage_nominal=29.6, voltage_max=33.6, **mass)
+    asks = limit("mass", "battery-pack", maximum=315)
+    finding = one("mass", laid(module, part(id_=OWN, voltage_nominal=355), place(requires=[asks])))
+    assert (finding.level, finding.message.startswith(told or PART.split("/")[0])) == ("unknown", True)
+
+
 # --- envelope --------------------------------------------------------------------------------------------------------
 
 BAY = {"length": 1500, "width": 1200, "height": 250}
@@ -181,6 +196,12 @@ def test_modules_that_only_their_volume_allows_are_unknown():
 
 def test_modules_that_no_order_brings_in_break():
     assert level("envelope", _boxed(length=500, width=300, height=280)) == "break"
+
+
+def test_as_many_as_the_volume_holds_may_go_in_and_one_more_may_not():
+    """Of 450 litres; the bay is higher than long modules are wide, so none lies in a row of one direction."""
+    made = [level("envelope", _boxed(length=1600, width=width, height=100)) for width in (234, 235)]
+    assert made == ["unknown", "break"]
 
 
 @pytest.mark.parametrize(("bay", "size", "named"), [

@@ -81,6 +81,75 @@ def test_fast_charging_ends_early_where_the_car_asks_for_less(full, expected):
     assert "car" in sources(charging)
 
 
+DRIVES = {
+    "more than its weakest component bears": ("dc_voltage_rating", 400, (300, 400.1), "voltage_max", "break", -0.1),
+    "as much as its weakest component bears": ("dc_voltage_rating", 400, (300, 400), "voltage_max", "ok", 0),
+    "more than it works with": ("dc_voltage_max", 400, (300, 401), "voltage_max", "break", -1),
+    "even full, less than it works with": ("dc_voltage_min", 240, (200, 239), "voltage_max", "break", -1),
+    "even full, too little for its full power": ("dc_voltage_full_power", 240, (200, 239), "voltage_max", "break", -1),
+    "it stops before the pack is empty": ("dc_voltage_min", 240, (239, 400), "voltage_min", "degrade", -1),
+    "it cuts back before the pack is empty": ("dc_voltage_full_power", 240, (218, 400), "voltage_min", "degrade", -22),
+    "it gives full power to the end": ("dc_voltage_full_power", 240, (240, 400), "voltage_min", "ok", 0),
+}
+
+
+@pytest.mark.parametrize(("key", "volts", "window", "about", "expected", "margin"), DRIVES.values(), ids=DRIVES)
+@pytest.mark.parametrize("pack_is_judged", [True, False])
+def test_what_a_drive_states_of_its_voltage_is_kept_to_the_volt(
+    key, volts, window, about, expected, margin, pack_is_judged
+):
+    low, high = window
+    drive = part("inverter", "zeta/drive" if pack_is_judged else PART, source="drive", **{key: volts})
+    pack = part("battery-pack", PART if pack_is_judged else "zeta/pack", voltage_min=low, voltage_max=high)
+    given = pair(pack, partners=(drive,)) if pack_is_judged else pair(drive, place("inverter"), partners=(pack,))
+    (finding,) = [f for f in found("voltage-window", given) if f.about == about and f.required == volts]
+    assert (finding.level, finding.margin, finding.unit) == (expected, margin, "V")
+    assert sources(finding) == {f"on {about}", "drive"}
+
+
+def test_what_an_e_axle_and_its_inverter_state_alike_is_told_once():
+    drives = [part(kind, f"zeta/{kind}", dc_voltage_rating=600) for kind in ("e-axle", "inverter")]
+    given = pair(part(voltage_min=300, voltage_max=806), partners=tuple(drives))
+    assert levels("voltage-window", given) == [("voltage_max", "break")]
+
+
+@pytest.mark.parametrize(("allowed", "otherwise", "expected"), [
+    (440, "break", ["break"]), (450, "break", ["break"]), (500, "break", ["ok", "break"]),
+    (440, "degrade", ["degrade", "break"]),
+])  # fmt: skip
+def test_a_rating_is_judged_unless_a_limit_of_the_drive_is_as_strict(allowed, otherwise, expected):
+    weak = limit("voltage_max", "battery-pack", maximum=allowed, otherwise=otherwise)
+    drive = part("e-axle", "zeta/axle", [weak], dc_voltage_rating=450)
+    given = pair(part(voltage_min=300, voltage_max=460), partners=(drive,))
+    assert [lv for about, lv in levels("voltage-window", given)] == expected
+
+
+def test_a_lowest_voltage_for_full_power_is_judged_as_the_limit_that_the_drive_sets_on_it():
+    weak = limit("voltage_min", "battery-pack", minimum=240, otherwise="degrade")
+    drive = part("e-axle", "zeta/axle", [weak], dc_voltage_full_power=250)
+    given = pair(part(voltage_min=245, voltage_max=400), partners=(drive,))
+    assert [lv for about, lv in levels("voltage-window", given) if about == "voltage_min"] == ["ok"]
+
+
+SLOTS = {
+    "within": ((240, 400), (240, 400), "ok", "ok"), "more than it bears": ((240, 400.1), (240, 400), "break", "ok"),
+    "less than it works with": ((239, 400), (240, 400), "ok", "degrade"),
+    "even full less than it works with": ((200, 239), (240, 400), "ok", "break"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("own", "there", "most", "least"), SLOTS.values(), ids=SLOTS)
+def test_a_place_that_states_its_window_goes_before_the_pack_as_sold_and_is_exact(own, there, most, least):
+    here, slot = ({"voltage_min": low, "voltage_max": high} for low, high in (own, there))
+    given = at_home(here=here, there=slot, fitted={"voltage_min": 1, "voltage_max": 9999})
+    assert levels("voltage-window", given) == [("voltage_max", most), ("voltage_min", least)]
+    assert sources(found("voltage-window", given)[0]) == {"on voltage_max", "place"}
+
+
+def test_of_a_pack_without_a_voltage_in_a_place_that_states_one_it_is_unknown():
+    assert level("voltage-window", at_home(there={"voltage_max": 400}), "voltage_max") == "unknown"
+
+
 # --- layout ----------------------------------------------------------------------------------------------------------
 
 CELLS = {"cells_series": 8, "cell_voltage_min": 2.5, "cell_voltage_nominal": 3.7, "cell_voltage_max": 4.2}

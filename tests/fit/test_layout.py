@@ -243,6 +243,27 @@ def test_of_two_e_axles_the_powers_add_and_an_inverter_inside_adds_nothing():
     assert window(place(), None, None, drives, None).power_kw == 140
 
 
+def test_a_car_without_an_e_axle_is_driven_by_its_inverter():
+    drives = [part("inverter", "zeta/inverter", power_peak=80), part("motor", "zeta/motor", power_peak=70)]
+    assert window(place(), None, None, drives, None).power_kw == 80
+
+
+def test_the_voltage_that_a_place_states_goes_before_that_of_the_own_pack():
+    own = part(id_=OWN, voltage_min=240, voltage_max=400)
+    found = window(place(voltage_min=200, voltage_max=450), own, None, [], None)
+    assert (found.lowest_v, found.highest_v) == (200, 450)
+
+
+def test_the_numbers_of_the_whole_are_told():
+    one = module(capacity=60, energy_gross=2, mass=10, current_peak=200)
+    told = laid_out(one, host(power_kw=100, case_kg=50)).plain()
+    numbers = {"voltage_min_v": 240, "voltage_nominal_v": 355.2, "voltage_max_v": 403.2, "capacity_ah": 120,
+               "energy_gross_kwh": 48, "modules_mass_kg": 240, "mass_kg": 290, "current_asked_a": 281.532,
+               "current_known_a": 400}  # fmt: skip
+    assert {key: told[key] for key in numbers} == pytest.approx(numbers)
+    assert (told["series"], told["parallel"], told["modules"]) == (12, 2, 24)
+
+
 def test_a_bay_of_which_a_side_is_missing_has_no_box():
     assert window(place(length=1, width=1), None, None, [], None).box_mm is None
     assert window(None, None, None, [], None) == NOTHING

@@ -308,6 +308,11 @@ def test_an_e_axle_is_made_for_an_axle(own, car, expected):
     assert level("drive-train", given) == expected
 
 
+def test_who_does_not_state_the_axle_is_named():
+    assert PART in one("drive-train", at_home("e-axle", car={"driven_axle": "front"})).message
+    assert HOST in one("drive-train", at_home("e-axle", {"drives_axle": "front"})).message
+
+
 def _axle(here, fitted=None, **car):
     return at_home("e-axle", {"drives_axle": "front", **here}, car={"driven_axle": "front", **car}, fitted=fitted)
 

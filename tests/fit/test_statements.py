@@ -103,7 +103,10 @@ def test_another_use_that_its_maker_forbids_is_a_loss_but_not_in_its_own_host():
 
 @pytest.mark.parametrize(("synthetic", "expected"), [(True, "degrade"), (False, None)])
 def test_a_part_that_nobody_makes_is_told(synthetic, expected):
-    assert level("provenance", at_home(here={"synthetic": synthetic})) == expected
+    given = at_home(here={"synthetic": synthetic})
+    assert level("provenance", given) == expected
+    if expected:
+        assert (one("provenance", given).required, one("provenance", given).provided) == (False, True)
 
 
 @pytest.mark.parametrize(("rule", "key", "wanted", "other"), [

@@ -57,13 +57,15 @@ def voltage_window(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]
 
 def _of_drive(pair: Pair, pack: Part, drive: Part, told: set[tuple[str, str, float]]) -> Iterator[Finding]:
     """The pack's window against what the drive states as facts, where no limit of it says the same."""
-    limited = {limit.fact for limit, by, _, of in pair.limits() if (by, of) == (drive.id, pack.id)}
+    limits = [limit for limit, by, _, of in pair.limits() if (by, of) == (drive.id, pack.id)]
+    limited = {limit.fact for limit in limits}
     for key, fact, at_most, otherwise, follows in _OF_DRIVES:
         own, asked = number(pack.facts, key), number(drive.facts, fact)
         if own is None or asked is None or (key, fact, asked) in told or (key in limited and otherwise != "break"):
             continue
-        if key in limited and at_most:
-            continue
+        if any(limit.fact == key and at_most and limit.maximum is not None and limit.maximum <= asked and
+               limit.otherwise == "break" for limit in limits):  # fmt: skip
+            continue  # a limit says as much
         told.add((key, fact, asked))
         said = f"within what {drive.id} states", f"{drive.id}: {follows}"
         grounds = ground(pack.id, key, pack.facts[key]), ground(drive.id, fact, drive.facts[fact])
