@@ -104,6 +104,16 @@ def test_by_how_much_it_is_heavier_than_the_pack_as_sold_is_told():
     assert one("mass", given).message.endswith("107 kg more than zeta/own")
 
 
+def test_by_how_much_it_is_lighter_is_told_too_and_the_same_mass_is_not():
+    asks = limit("mass", "battery-pack", maximum=315)
+    told = [
+        one("mass", pair(part(mass=kg), place(requires=[asks]), fitted=part(id_=OWN, mass=303))).message
+        for kg in (300, 303)
+    ]
+    assert told[0].endswith("3 kg less than zeta/own")
+    assert OWN not in told[1]
+
+
 def test_what_a_place_states_that_it_carries_is_as_a_limit():
     assert [level("mass", at_home(here={"mass": kg}, there={"mass": 315})) for kg in (315, 316)] == ["ok", "break"]
 

@@ -159,6 +159,13 @@ def test_for_a_motor_the_inverter_that_stays_says_how_it_learns_the_offset():
     assert finding.facts[0].value.startswith("zeta/inverter:"), "the fact is told as that of who states it"
 
 
+def test_what_an_inverter_does_not_state_of_itself_the_one_beside_it_does_not_answer():
+    other = part("inverter", "zeta/inverter", resolver_offset_coding="coded")
+    assert found("resolver", at_home("inverter", partners=(other,))) == ()
+    own = at_home("motor", {"resolver_offset_coding": "none"}, partners=(other,))
+    assert level("resolver", own) == "ok", "what the motor states itself goes before"
+
+
 def test_an_e_axle_brings_its_coding_and_so_does_what_is_sold_together():
     assert found("resolver", at_home("e-axle")) == ()
     assert level("resolver", at_home("inverter", {"resolver_offset_coding": "coded"}, is_sold=True)) == "ok"

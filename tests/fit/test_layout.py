@@ -264,6 +264,17 @@ def test_the_numbers_of_the_whole_are_told():
     assert (told["series"], told["parallel"], told["modules"]) == (12, 2, 24)
 
 
+def test_two_percent_on_either_side_of_the_own_pack_are_rounding():
+    found = window(place(), part(id_=OWN, voltage_min=250, voltage_max=400), None, [], None)
+    assert (found.lowest_v, found.highest_v, found.nominal_v) == (245, 408, 325)
+    assert window(place(), part(id_=OWN, voltage_min=250), None, [], None).nominal_v is None
+
+
+def test_a_module_without_a_nominal_voltage_is_taken_at_the_middle_of_its_window():
+    plain = part("battery-module", "acme/module", voltage_min=20, voltage_max=30)
+    assert laid_out(plain, host(nominal_v=250)).series == 10
+
+
 def test_a_bay_of_which_a_side_is_missing_has_no_box():
     assert window(place(length=1, width=1), None, None, [], None).box_mm is None
     assert window(None, None, None, [], None) == NOTHING

@@ -90,6 +90,10 @@ def test_the_load_of_a_single_cell_is_told_as_a_multiple_of_its_capacity():
     assert "125 A through each cell of 50 Ah (2.5C)" in finding.message
 
 
+def test_cells_of_which_nobody_says_how_many_lie_side_by_side_are_taken_as_one():
+    assert "250 A through each cell of 50 Ah" in one("peak-current", _feeds(current_peak=250, cell_capacity=50)).message
+
+
 def test_a_drive_that_limits_its_current_draws_no_more():
     assert one("peak-current", _feeds(part("e-axle", "zeta/axle", power_peak=100, dc_current_max=200))).required == 200
 

@@ -119,6 +119,11 @@ def test_what_is_required_is_the_longest_time_that_is_in_time():
     assert one("message-timing", talk(line(cycle_ms=100, timeout_ms=400), line(cycle_ms=100))).required == 400
 
 
+def test_only_a_message_that_is_late_is_told_to_be():
+    said = [one("message-timing", talk(line(cycle_ms=100), line(cycle_ms=ms))).message for ms in (100, 200)]
+    assert said == ["every 100 ms", "every 200 ms, later than 150 ms"]
+
+
 def test_times_that_nobody_states_are_no_finding():
     assert found("message-timing", talk(line(cycle_ms=10), line())) == ()
     assert found("message-timing", talk(line(), line(cycle_ms=10))) == ()
@@ -208,6 +213,11 @@ def test_one_path_of_vss_is_one_meaning_whatever_the_fields_are_called():
     path = "Vehicle.Speed"
     assert told_by(field("SPEED", signal=path), field("V_VEH", signal=path), "message-meaning") == []
     assert len(told_by(field("SPEED", signal=path), field("SPEED", signal="Vehicle.Other"), "message-meaning")) == 1
+
+
+def test_where_only_one_side_knows_a_path_names_are_compared():
+    assert told_by(field("SPEED"), field("SPEED", signal=None), "message-meaning") == []
+    assert len(told_by(field("SPEED"), field("TORQUE", signal=None), "message-meaning")) == 1
 
 
 def test_a_wider_field_or_one_that_begins_elsewhere_is_found():
