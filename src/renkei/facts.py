@@ -98,6 +98,12 @@ def fact_key(name: str) -> FactKey:
         raise UnknownName("fact", name, fact_keys(), "('renkei list facts' shows all)") from None
 
 
+def number(facts: Mapping[str, Fact], key: str) -> float | None:
+    """The value of a fact that is a number, or None."""
+    value = facts[key].value if key in facts else None
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
 def keys_of(kind: str) -> tuple[FactKey, ...]:
     """The keys that a part, slot or vehicle of that kind may state."""
     return tuple(key for key in fact_keys().values() if kind in key.kinds)

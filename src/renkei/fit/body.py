@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from renkei.facts import Fact
+from renkei.facts import Fact, number
 from renkei.fit.finding import Finding, Level
-from renkei.fit.held import enough, ground, held, number, same
+from renkei.fit.held import enough, ground, limits_on, same
 from renkei.fit.pair import Pair
 from renkei.fit.rule import rule
-from renkei.parts import Limit
 
 
 @rule(
@@ -32,16 +31,7 @@ def cooling(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     else:
         needed = pair.part.kind in ("battery-pack", "e-axle")
         yield from same(pair, "cooling", ("cooling",), otherwise="break", needed=needed)
-    yield from same(pair, "cooling", ("coolant", "coolant_port", "pump_owner"), otherwise="break")
-    for key, at_most in (
-        ("coolant_flow", False), ("coolant_inlet_max", True), ("coolant_inlet_min", False), ("heater_power", False)
-    ):  # fmt: skip
-        needs, given = pair.part.facts.get(key), pair.slot.facts.get(key) if pair.slot else None
-        if needs is None or given is None:
-            continue
-        said = "the host gives what it needs", "the host gives less than it needs"
-        yield enough("cooling", key, float(needs.value), float(given.value), needs.unit, said,  # type: ignore[arg-type]
-                     (ground(pair.part.id, key, needs), ground(pair.host, key, given)), at_most=at_most)  # fmt: skip
+        yield from same(pair, "cooling", ("coolant", "coolant_port", "pump_owner"), otherwise="break")
 
 
 @rule("D", "heat_continuous", "heat_capacity", "heat_transfer", "temperature_min", "temperature_max")
@@ -78,11 +68,13 @@ def venting(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     "centre_of_gravity", "springs",
 )  # fmt: skip
 def mass(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
-    """The part must not weigh more than its place, its springs and its axles carry.
+    """The part must not weigh more than its place and the car carry.
 
     Stated limits first. Else the part with which the car is sold: one that is no heavier fits, a heavier one takes from
     the load that the car may carry. The published case is a 62 kWh pack, 107 kg above the one of 40 kWh, which needs
-    stronger springs. Battery module standard E1, e-axle standard E1, vehicle profile E1, E8 to E10.
+    stronger springs. Where curb and gross mass are known, what is left of the load is told. How the load shares between
+    the axles follows from the place of the part, which nobody publishes: axle loads are judged where a limit asks.
+    Battery module standard E1, e-axle standard E1, vehicle profile E1, E8 to E10.
     """
     own, other = pair.part.facts.get("mass"), pair.fitted.facts.get("mass") if pair.fitted else None
     more = ""
@@ -99,13 +91,6 @@ def mass(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
             yield finding
     yield from _of_the_car(pair, own, other)
     if pair.slot is None or pair.part.kind in ("inverter", "motor") or any(f.about == "mass" for f in limits):
-        return
-    carried = pair.slot.facts.get("mass")
-    if carried is not None and own is not None:
-        said = "no more than the place carries", "more than the place carries"
-        yield enough("mass", "mass", float(carried.value), float(own.value), "kg", said,  # type: ignore[arg-type]
-                     (ground(pair.part.id, "mass", own), ground(pair.host, "mass", carried)), at_most=True,
-                     otherwise="break", slack=0)  # fmt: skip
         return
     if own is None or other is None:
         if pair.is_battery or own is not None:
@@ -141,16 +126,15 @@ def envelope(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     `mounting` judges. A module is laid out in the free box of the bay; how many lie in it is told with the layout.
     Battery module standard E2 to E4, vehicle profile E2 to E4.
     """
-    yield from limits
-    if pair.slot is None or pair.module is not None:
+    if pair.module is not None:
         yield from _in_the_box(pair)
         return
-    for key in ("length", "width", "height"):
-        own, room = pair.part.facts.get(key), pair.slot.facts.get(key)
-        if own is not None and room is not None:
-            limit = Limit(key, pair.part.kind, maximum=number({key: room}, key), source=room.source,
-                          confidence=room.confidence, reason="It does not go into the bay.")  # fmt: skip
-            yield held("envelope", limit, own, pair.host, pair.part.id)
+    same_pattern = any(f.about == "mounting" and f.level == "ok" for f in limits_on(pair, "mounting", ("mounting",)))
+    for finding in limits:
+        if finding.level == "unknown" and same_pattern:
+            told = f"{finding.message}; the mounting pattern, which is the same, speaks for it"
+            finding = finding._replace(level="ok", message=told)
+        yield finding
 
 
 def _in_the_box(pair: Pair) -> Iterator[Finding]:

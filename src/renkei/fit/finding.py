@@ -8,6 +8,9 @@ from typing import Any, Literal, NamedTuple
 Level = Literal["ok", "degrade", "unknown", "break"]
 """break: a function of the host is lost or unsafe. unknown: a fact is missing. degrade: it works with less."""
 
+ROUNDED = 0.02
+"""Two ratings that differ by a smaller share are the same: makers and sources round."""
+
 LEVELS: tuple[Level, ...] = ("ok", "degrade", "unknown", "break")
 """From light to heavy."""
 

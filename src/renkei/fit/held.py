@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from renkei.facts import Fact, FactValue, fact_key
-from renkei.fit.finding import Finding, Ground, Level
+from renkei.facts import Fact, FactValue, fact_key, number
+from renkei.fit.finding import ROUNDED, Finding, Ground, Level
 from renkei.fit.pair import Pair
 from renkei.parts import Limit
-
-ROUNDED = 0.02
-"""Two ratings that differ by a smaller share are the same: makers and sources round."""
 
 
 def held(rule: str, limit: Limit, fact: Fact | None, by: str, of: str) -> Finding:
@@ -62,6 +59,69 @@ def limits_on(pair: Pair, rule: str, keys: tuple[str, ...]) -> tuple[Finding, ..
     return tuple(found.values())
 
 
+DEMANDS: Mapping[str, tuple[str, Level]] = {
+    "mass": ("at most", "break"),
+    "length": ("at most", "break"),
+    "width": ("at most", "break"),
+    "height": ("at most", "break"),
+    "power_2s": ("at least", "degrade"),
+    "power_10s": ("at least", "degrade"),
+    "power_30s": ("at least", "degrade"),
+    "power_peak": ("at least", "degrade"),
+    "power_continuous": ("at least", "degrade"),
+    "current_continuous": ("at least", "degrade"),
+    "charge_power_peak": ("at least", "degrade"),
+    "charge_current_peak": ("at least", "degrade"),
+    "charge_current_continuous": ("at least", "degrade"),
+    "regeneration_power_max": ("at least", "degrade"),
+    "fuse_rating": ("at least", "degrade"),
+    "contactor_rating": ("at least", "degrade"),
+    "coolant_flow": ("at most", "degrade"),
+    "coolant_pressure_drop": ("at most", "degrade"),
+    "coolant_inlet_min": ("at most", "degrade"),
+    "coolant_inlet_max": ("at least", "degrade"),
+    "heater_power": ("at most", "degrade"),
+    "insulation_resistance": ("at least", "break"),
+    "y_capacitance": ("at most", "degrade"),
+    "low_voltage_min": ("at most", "break"),
+    "low_voltage_max": ("at least", "break"),
+    "quiescent_current": ("at most", "degrade"),
+    "precharge_time": ("at most", "degrade"),
+    "close_time": ("at most", "degrade"),
+    "shutdown_time": ("at most", "degrade"),
+    "reaction_time": ("at most", "break"),
+    "crush_load": ("at least", "break"),
+}
+"""What a number that a place states means for the part that goes there, and what follows where the part does not keep
+to it: a place of 315 kg carries no more, and one that states the power for 10 s draws as much."""
+
+
+def demanded(pair: Pair, rule: str, keys: tuple[str, ...]) -> Iterator[Finding]:
+    """Every number on one of the keys that the place states, against that of the part.
+
+    A part that is silent is unknown. A number that was derived from what lies in the place today says what goes in, and
+    not what does not.
+    """
+    for key in keys if pair.slot else ():
+        stated = pair.slot.facts.get(key) if pair.slot else None
+        if stated is None or key not in DEMANDS or pair.part.kind not in fact_key(key).kinds:
+            continue
+        bound, otherwise = DEMANDS[key]
+        own, asked = number(pair.part.facts, key), float(stated.value)  # type: ignore[arg-type]
+        grounds = (ground(pair.host, key, stated),)
+        if own is None:
+            said = f"{pair.subject} does not state its {key}"
+            yield Finding(rule, "unknown", key, asked, None, stated.unit, said, grounds, (), bound)
+            continue
+        derived = stated.confidence == "derived" and otherwise == "break"
+        said_both = f"as the place in {pair.host} asks", f"outside what the place in {pair.host} asks"
+        if derived:
+            said_both = said_both[0], f"outside what is known to go in: {stated.note or 'derived'}"
+        yield enough(rule, key, asked, own, stated.unit, said_both, (ground(pair.part.id, key, pair.part.facts[key]),
+                     *grounds), at_most=bound == "at most", otherwise="unknown" if derived else otherwise,
+                     slack=0.0 if otherwise == "break" else None)  # fmt: skip
+
+
 def same(
     pair: Pair, rule: str, keys: tuple[str, ...], *, otherwise: Level, needed: bool = False, lost: str | None = None
 ) -> Iterator[Finding]:
@@ -72,7 +132,8 @@ def same(
     """
     if pair.slot is None:
         return
-    limited = {limit.fact for limit, *_ in pair.limits()}
+    ours = {(pair.host, pair.part.id), (pair.part.id, pair.host)}
+    limited = {limit.fact for limit, by, _, of in pair.limits() if (by, of) in ours and not limit.stated}
     for key in keys:
         if key in limited or pair.part.kind not in fact_key(key).kinds:
             continue
@@ -110,12 +171,15 @@ def near(margin: float, rating: float, slack: float = ROUNDED) -> bool:
 def enough(
     rule: str, about: str, asked: float, given: float, unit: str | None, said: tuple[str, str],
     grounds: tuple[Ground, ...],
-    *, at_most: bool = False, otherwise: Level = "degrade", slack: float = ROUNDED,
+    *, at_most: bool = False, otherwise: Level = "degrade", slack: float | None = None,
 ) -> Finding:  # fmt: skip
     """Whether what is given is as much as what is asked for, or with `at_most` no more; `said` where it is, and is not.
 
-    `slack`: the share by which it may be short, for ratings are rounded; nothing where more would destroy.
+    `slack`: the share by which it may be short. Left out it is 2 percent, for ratings are rounded; nothing for
+    temperatures, and nothing where a break would follow.
     """
+    if slack is None:
+        slack = 0.0 if otherwise == "break" or unit == "Celsius" else ROUNDED
     margin = asked - given if at_most else given - asked
     fine = near(margin, asked, slack)
     bound = "at most" if at_most else "at least"
@@ -134,7 +198,7 @@ def alike(rule: str, about: str, fits: bool, asked: tuple[Fact, str], given: tup
 def missing(pair: Pair, rule: str, key: str, required: object = None, unit: str | None = None) -> Finding:
     """Of a fact without which nothing can be said."""
     unit = unit or fact_key(key).unit
-    return Finding(rule, "unknown", key, required, None, unit, f"{pair.part.id} does not state its {key}")
+    return Finding(rule, "unknown", key, required, None, unit, f"{pair.subject} does not state its {key}")
 
 
 def ground(of: str, key: str, fact: Fact) -> Ground:
@@ -145,12 +209,6 @@ def ground(of: str, key: str, fact: Fact) -> Ground:
         others = ", ".join(f"{_text(c.value, unit)} ({', '.join(c.source)})" for c in fact.disputed)
         disputed = f"{key} of {of} is disputed: {_text(fact.value, unit)} is believed, not {others}. {fact.note}"
     return Ground(f"{of}: {key} {_text(fact.value, unit)}", fact.source, fact.confidence, disputed)
-
-
-def number(facts: Mapping[str, Fact], key: str) -> float | None:
-    """The value of a fact that is a number, or None."""
-    value = facts[key].value if key in facts else None
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def plain(value: FactValue) -> Any:

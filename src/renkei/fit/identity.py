@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from renkei.fit.finding import Finding
+from renkei.fit.finding import Finding, Level
 from renkei.fit.held import ground, same
 from renkei.fit.pair import Pair
 from renkei.fit.rule import rule
@@ -14,12 +14,14 @@ from renkei.fit.rule import rule
 def place(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """The host must have a place for a part of this kind.
 
-    Of a car that the catalogue gives none it is unknown whether there is one, and nothing more is judged. A pack on an
-    inverter or an e-axle is judged at their terminals alone, and needs no place.
+    A car with an engine alone has none. Of another car that the catalogue gives none it is unknown whether there is
+    one. Nothing more is judged then. A pack on an inverter or an e-axle is judged at their terminals alone, and needs
+    no place.
     """
     yield from limits
     if pair.no_place:
-        yield Finding("place", "unknown", "place", pair.part.kind, None, None, pair.no_place)
+        level: Level = "break" if pair.host_powertrain == "combustion" else "unknown"
+        yield Finding("place", level, "place", pair.part.kind, None, None, pair.no_place)
 
 
 @rule("A", "part_number", "chemistry", "cell_maker", "cell_model", "form", "used_in", "machine")
@@ -45,21 +47,26 @@ def known_rating(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
 def registration(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """Part and host must be able to come to know each other.
 
-    A part that must be registered, or that shares keys with its host, does not start in another one until a tool has
-    made them known to each other: the published case is P3102 until a dealer's tool has registered the pack. A part
+    A part or host that must be registered, or that holds keys, does not start with another one until a tool has made
+    them known to each other: the published case is P3102 until a dealer's tool has registered the pack. A part
     that needs no pairing starts anywhere. Battery module standard A6, e-axle standard A6.
     """
     yield from limits
-    own = pair.part.facts.get("pairing")
-    if own is not None and not any(f.about == "pairing" for f in limits):
-        free = own.value == "none"
-        level, said = ("ok", "it starts in any host") if free else ("degrade", "a tool must make it known to the host")
-        if own.value == "cryptographic":
-            level, said = "break", "it starts only in the host that holds its keys"
-        if pair.is_sold:
-            level, said = "ok", "sold together"
-        yield Finding("registration", level, "pairing", None, own.value, None, said,  # type: ignore[arg-type]
-                      (ground(pair.part.id, "pairing", own),))  # fmt: skip
+    own, other = pair.part.facts.get("pairing"), pair.of_host("pairing")
+    asked = [(fact, of) for fact, of in ((own, pair.part.id), other or (None, "")) if fact is not None]
+    if not asked or any(f.about == "pairing" for f in limits):
+        return
+    schemes = {fact.value for fact, _ in asked}
+    level: Level = "break" if "cryptographic" in schemes else "degrade" if "registered" in schemes else "ok"
+    said = {
+        "break": "it starts only with the other that holds its keys",
+        "degrade": "a tool must make the two known to each other",
+        "ok": "it starts in any host",
+    }[level]
+    if pair.is_sold:
+        level, said = "ok", "sold together"
+    yield Finding("registration", level, "pairing", other[0].value if other else None, own.value if own else None, None,
+                  said, tuple(ground(of, "pairing", fact) for fact, of in asked))  # fmt: skip
 
 
 @rule("A", "generation")
@@ -68,8 +75,7 @@ def generation(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
 
     Judged by the limits that part and slot state: in the oldest Leaf, codes that mean nothing remain with every later
     pack, also behind a CAN bridge. That two generations differ is no finding: what differs in them has rules of its
-    own.
-    Battery module standard A4, e-axle standard A2.
+    own. E-axle standard A2, vehicle profile A1.
     """
     yield from limits
 
@@ -119,7 +125,11 @@ def resolver(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
         inverter = next((p for p in pair.partners if p.kind == "inverter"), None)
         if inverter is not None:
             fact, of = inverter.facts.get("resolver_offset_coding"), inverter.id
-    if fact is None or pair.part.kind not in ("inverter", "motor") or limits:
+    if pair.part.kind not in ("inverter", "motor") or limits:
+        return
+    if fact is None:
+        yield Finding("resolver", "unknown", "resolver_offset_coding", None, None, None,
+                      f"{of} does not state how it comes to know the angle")  # fmt: skip
         return
     coded = fact.value == "coded" and not pair.is_sold
     said = "the offset of this motor must be written into the inverter" if coded else "nothing is to be done"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from renkei.aid import Aid, Mend
-from renkei.facts import Fact, keys_of
+from renkei.facts import Fact, keys_of, number
 from renkei.fit.finding import LEVELS, Finding, Ground, Verdict
-from renkei.fit.held import held, limits_on, number
+from renkei.fit.held import demanded, held, limits_on
 from renkei.fit.pair import Pair
 from renkei.fit.rules import PART_RULES, rule_of
 from renkei.parts import Part, Standard
@@ -17,7 +17,8 @@ def part_in_host(pair: Pair, aids: Iterable[Aid] = (), chosen: Iterable[str] = (
     """What every rule finds of a pair. `aids`: all that are known; `chosen`: ids of those that are there."""
     found: list[Finding] = []
     for rule in PART_RULES:
-        found += rule.judge(pair, limits_on(pair, rule.id, rule.keys))
+        limits = (*limits_on(pair, rule.id, rule.keys), *demanded(pair, rule.id, rule.keys))
+        found += rule.judge(pair, limits)
         if pair.no_place or (pair.no_layout and rule.id == "layout"):
             break  # of what is nowhere, or is no pack yet, there is nothing more to say
     if pair.is_sold:
@@ -26,7 +27,7 @@ def part_in_host(pair: Pair, aids: Iterable[Aid] = (), chosen: Iterable[str] = (
     mended = tuple(_mended(pair, finding, known, chosen) for finding in found)
     subject = pair.module or pair.part
     layout = pair.layout.plain() if pair.layout else None
-    return Verdict(subject.id, pair.host, mended, layout, chosen, _unstated(subject, found))
+    return Verdict(subject.id, pair.host, mended, layout, (*chosen, *pair.brought), _unstated(subject, found))
 
 
 def _sold(finding: Finding) -> Finding:

@@ -8,19 +8,20 @@ from dataclasses import replace
 from itertools import permutations
 from typing import Any, NamedTuple
 
-from renkei.facts import Fact
+from renkei.facts import Fact, number
+from renkei.fit.finding import ROUNDED
 from renkei.parts import Limit, Part, Slot
 
-ROUNDED = 0.02
 _CASE = (
     "hv_connector", "lv_connector", "mounting", "contactor_owner", "contactor_command", "contactor_rating",
     "fuse_rating", "precharge_owner", "precharge_resistance", "precharge_time", "insulation_monitor", "interlock",
-    "protocol", "bus", "bitrate", "current_sign", "current_limit_announced", "cooling", "coolant", "pump_owner",
+    "protocol", "bus", "bitrate", "current_sign", "current_limit_announced", "pump_owner",
 )  # fmt: skip
-"""What stays when modules go into the case of the pack that they replace: case, contactors, controller, cooling."""
+"""What stays when modules go into the case of the pack that they replace: case, contactors, controller."""
 _OF_CELLS = (
     "chemistry", "cell_maker", "cell_model", "cell_voltage_min", "cell_voltage_nominal", "cell_voltage_max",
-    "cell_capacity", "charge_temperature_min", "temperature_min", "temperature_max", "un_38_3", "generation",
+    "cell_capacity", "cooling", "coolant", "charge_temperature_min", "temperature_min", "temperature_max", "un_38_3",
+    "generation",
 )  # fmt: skip
 
 
@@ -80,24 +81,24 @@ def window(slot: Slot | None, fitted: Part | None, inside: Part | None, partners
     limits = [*(slot.requires if slot else ()), *(li for p in partners for li in p.requires if li.of == "battery-pack")]
     facts = dict(fitted.facts) if fitted else {}
     drives = [p for p in partners if p.kind == "e-axle"] or [p for p in partners if p.kind == "inverter"]
-    known = [kw for p in drives if (kw := _number(p.facts, "power_peak"))]
-    sold_kg, own_kg = _number(facts, "mass"), _number(inside.facts, "mass") if inside else None
-    count = _number(facts, "modules")
-    box = tuple(_number(slot.facts, key) for key in ("length", "width", "height")) if slot else (None,)
-    low, high = _number(facts, "voltage_min"), _number(facts, "voltage_max")
+    known = [kw for p in drives if (kw := number(p.facts, "power_peak"))]
+    sold_kg, own_kg = number(facts, "mass"), number(inside.facts, "mass") if inside else None
+    count = number(facts, "modules")
+    box = tuple(number(slot.facts, key) for key in ("length", "width", "height")) if slot else (None,)
+    low, high = number(facts, "voltage_min"), number(facts, "voltage_max")
     own = slot.facts if slot else {}
-    lowest = [_number(p.facts, key) for p in partners for key in ("dc_voltage_min", "dc_voltage_full_power")]
-    highest = [_number(p.facts, key) for p in partners for key in ("dc_voltage_max", "dc_voltage_rating")]
-    stated_low, stated_high = _number(own, "voltage_min"), _number(own, "voltage_max")
-    lowest.append(stated_low if stated_low is not None else low and low * (1 - ROUNDED))
+    lowest = [number(p.facts, key) for p in partners for key in ("dc_voltage_min", "dc_voltage_full_power")]
+    highest = [number(p.facts, key) for p in partners for key in ("dc_voltage_max", "dc_voltage_rating")]
+    stated_low, stated_high = number(own, "voltage_min"), number(own, "voltage_max")
+    lowest.append(stated_low)  # that of the pack sold here is where it is empty, and no bound
     highest.append(stated_high if stated_high is not None else high and high * (1 + ROUNDED))
     return Window(
         max(_ends(limits, "voltage_min", "minimum", lowest), default=None),
         min(_ends(limits, "voltage_max", "maximum", highest), default=None),
-        _number(facts, "voltage_nominal") or ((low + high) / 2 if low and high else None),
+        number(facts, "voltage_nominal") or ((low + high) / 2 if low and high else None),
         sum(known) or None,
-        _number(facts, "energy_gross"),
-        min(_ends(limits, "mass", "maximum", [_number(own, "mass")]), default=sold_kg),
+        number(facts, "energy_gross"),
+        min(_ends(limits, "mass", "maximum", [number(own, "mass")]), default=sold_kg),
         sold_kg - count * own_kg if sold_kg and own_kg and count else None,
         box if all(box) else None,  # type: ignore[arg-type]
         string_a,
@@ -135,7 +136,7 @@ def laid_out(module: Part, host: Window) -> Layout | str:
         parallel = max(1, parallel_most)
         bound["parallel"] = min(known, key=lambda why: known[why])
     else:
-        energy = _number(module.facts, "energy_gross")
+        energy = number(module.facts, "energy_gross")
         wanted = round(host.energy_kwh / (energy * series)) if energy and host.energy_kwh else 1
         parallel = max(1, min(max(parallel, wanted), parallel_most or max(parallel, wanted)))
         least_known = min(known, key=lambda why: known[why], default="energy as sold")
@@ -167,13 +168,13 @@ def as_pack(module: Part, layout: Layout, fitted: Part | None, host: Window) -> 
         whole = alone
     if whole is not None:
         facts["mass"] = _times(module.facts["mass"], 1)._replace(value=whole)
-    return replace(module, kind="battery-pack", facts=facts, requires=(), slots={},
+    return replace(module, kind="battery-pack", facts=facts, slots={},
                    messages=fitted.messages if fitted else module.messages)  # fmt: skip
 
 
 def _from_cells(facts: Mapping[str, Fact], key: str) -> Fact | None:
     """A voltage of the module by that of its cells."""
-    cell, series = facts.get(f"cell_{key}"), _number(facts, "cells_series")
+    cell, series = facts.get(f"cell_{key}"), number(facts, "cells_series")
     return _times(cell, series) if key.startswith("voltage_") and cell and series else None
 
 
@@ -191,7 +192,7 @@ def _numbers(module: Part, host: Window, layout: Layout, volts: Mapping[str, flo
              ) -> dict[str, float]:  # fmt: skip
     """Those of the whole pack that are known."""
     facts, n = module.facts, layout.modules
-    capacity, energy, mass = _number(facts, "capacity"), _number(facts, "energy_gross"), _number(facts, "mass")
+    capacity, energy, mass = number(facts, "capacity"), number(facts, "energy_gross"), number(facts, "mass")
     found = {
         "voltage_min_v": (volts["min"] or 0) * layout.series,
         "voltage_nominal_v": middle * layout.series,
@@ -208,8 +209,8 @@ def _numbers(module: Part, host: Window, layout: Layout, volts: Mapping[str, flo
 
 def _string_a(module: Part, host: Window, middle_v: float) -> float | None:
     """What one string gives, in A."""
-    stated = _number(module.facts, "current_peak")
-    power = _number(module.facts, "power_10s") or _number(module.facts, "power_peak")
+    stated = number(module.facts, "current_peak")
+    power = number(module.facts, "power_10s") or number(module.facts, "power_peak")
     return stated or (power * 1000 / middle_v if power else None) or host.string_a
 
 
@@ -222,7 +223,7 @@ def _strings(module: Part, host: Window, series: int, middle_v: float) -> int | 
 
 
 def _by_mass(module: Part, host: Window, series: int) -> int | None:
-    mass = _number(module.facts, "mass")
+    mass = number(module.facts, "mass")
     if mass is None or host.mass_kg is None:
         return None
     return math.floor((host.mass_kg - (host.case_kg or 0.0)) / (mass * series) + 1e-9)
@@ -230,7 +231,7 @@ def _by_mass(module: Part, host: Window, series: int) -> int | None:
 
 def _in_box(module: Part, host: Window) -> tuple[int | None, int | None]:
     """How many modules lie in the bay in rows of one direction, and at most by volume."""
-    size = [_number(module.facts, key) for key in ("length", "width", "height")]
+    size = [number(module.facts, key) for key in ("length", "width", "height")]
     if host.box_mm is None or not all(size):
         return None, None
     box, sides = host.box_mm, [float(side or 0) for side in size]
@@ -242,11 +243,6 @@ def _in_box(module: Part, host: Window) -> tuple[int | None, int | None]:
 
 
 def _volts(facts: Mapping[str, Fact], end: str) -> float | None:
-    stated, cell = _number(facts, f"voltage_{end}"), _number(facts, f"cell_voltage_{end}")
-    series = _number(facts, "cells_series")
+    stated, cell = number(facts, f"voltage_{end}"), number(facts, f"cell_voltage_{end}")
+    series = number(facts, "cells_series")
     return stated or (cell * series if cell and series else None)
-
-
-def _number(facts: Mapping[str, Fact], key: str) -> float | None:
-    value = facts[key].value if key in facts else None
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

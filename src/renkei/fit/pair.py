@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from renkei.facts import Fact
+from renkei.facts import Fact, fact_key
 from renkei.fit.layout import Layout
 from renkei.parts import Limit, Message, Part, Slot
 
@@ -89,6 +89,7 @@ class Pair:
     those of them that the host is not sold with. `facts`: those of the host itself. `shown`: uses of the part
     elsewhere. `module`: the module of which `part` is a pack laid out for here, as `layout` says. `is_sold` says that
     part, or module, and host are sold together. `no_place`, `no_layout`: in words, why there is none.
+    `host_powertrain`: of a vehicle.
     """
 
     part: Part
@@ -108,6 +109,7 @@ class Pair:
     is_sold: bool = False
     no_place: str | None = None
     no_layout: str | None = None
+    host_powertrain: str | None = None
 
     @property
     def is_battery(self) -> bool:
@@ -120,12 +122,25 @@ class Pair:
 
     @property
     def drives(self) -> tuple[Part, ...]:
-        """E-axles and inverters that the pack feeds: those of the host, or the one that is judged."""
-        drives = self.partners if self.is_battery else (self.part,)
+        """E-axles and inverters that the pack feeds: those of the host, with the one that is judged."""
+        drives = (*(() if self.is_battery else (self.part,)), *self.partners)
         return tuple(part for part in drives if part.kind in ("e-axle", "inverter"))
 
+    @property
+    def e_axles(self) -> tuple[Part, ...]:
+        """All that draw power from the pack: e-axles, or an inverter where no e-axle is known."""
+        return tuple(part for part in self.drives if part.kind == "e-axle") or self.drives
+
+    @property
+    def subject(self) -> str:
+        """Id of what is judged: the part, or the module that it is made of."""
+        return (self.module or self.part).id
+
     def limits(self) -> Iterator[tuple[Limit, str, Fact | None, str]]:
-        """Each limit between the two, who sets it, the fact it is set on, and whose that is."""
+        """Each limit between the two, who sets it, the fact it is set on, and whose that is.
+
+        One that the part sets on a kind that a vehicle must have and nobody knows is set on nothing.
+        """
         part, slot = self.part, self.slot
         for limit in slot.requires if slot else ():
             yield limit, self.host, part.facts.get(limit.fact), part.id
@@ -134,18 +149,24 @@ class Pair:
                 if limit.of == part.kind:
                     yield limit, other.id, part.facts.get(limit.fact), part.id
         for limit in part.requires:
+            addressed = [other for other in self.partners if other.kind == limit.of]
             if limit.of == "slot" and slot:
                 yield limit, part.id, slot.facts.get(limit.fact), self.host
             elif limit.of == self.host_kind:
                 yield limit, part.id, self.facts.get(limit.fact), self.host
-            for other in self.partners:
-                if limit.of == other.kind:
-                    yield limit, part.id, other.facts.get(limit.fact), other.id
+            elif not addressed and slot and (self.host_kind == "vehicle" or limit.of != "battery-pack"):
+                yield limit, part.id, None, f"the {limit.of} of {self.host}"
+            for other in addressed if limit.of != self.host_kind else ():
+                yield limit, part.id, other.facts.get(limit.fact), other.id
 
     def of_host(self, key: str) -> tuple[Fact, str] | None:
-        """What the host states of a key, and who says so: its slot, else the part that its maker fits there."""
+        """What the host states of a key, and who says so: its slot, the part that its maker fits there, or itself.
+
+        The host as a whole speaks for identity, trust and approval alone: its other facts are those of other parts.
+        """
         if self.slot and key in self.slot.facts:
             return self.slot.facts[key], self.host
         if self.fitted and key in self.fitted.facts:
             return self.fitted.facts[key], self.fitted.id
-        return None
+        whole = key in self.facts and (fact_key(key).group in ("A", "I") or key == "security")
+        return (self.facts[key], self.host) if whole else None

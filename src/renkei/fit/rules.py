@@ -7,7 +7,7 @@ from functools import cache
 
 from renkei.errors import UnknownName
 from renkei.fit import app_on_vehicle as app
-from renkei.fit import body, electrical, identity, power, statements, talk, voltage
+from renkei.fit import body, current, driving, electrical, identity, power, statements, talk, voltage
 from renkei.fit.rule import Rule
 
 PART_RULES: tuple[Rule, ...] = (
@@ -15,10 +15,10 @@ PART_RULES: tuple[Rule, ...] = (
     identity.software_version, identity.vocabulary_version, identity.calibration, identity.resolver,
     identity.known_rating,
     voltage.layout, voltage.voltage_window, voltage.series_count, voltage.cell_voltage, electrical.precharge,
-    electrical.contactors, electrical.insulation, electrical.low_voltage_supply, electrical.energy,
+    current.contactors, electrical.insulation, electrical.low_voltage_supply, electrical.energy,
     electrical.resistance, power.ac_charging,
-    power.peak_current, power.peak_power, power.continuous_power, power.power_when_cold_or_empty,
-    power.charge_and_regeneration, power.limit_signals, power.dc_charging, power.drive_train, power.losses,
+    current.peak_current, power.peak_power, current.continuous_power, power.power_when_cold_or_empty,
+    current.charge_and_regeneration, power.limit_signals, power.dc_charging, driving.drive_train, driving.losses,
     body.cooling, body.heat, body.venting,
     body.mass, body.envelope, body.mounting, body.connectors, body.road_load,
     talk.protocol, talk.messages_to_part, talk.messages_to_host, talk.message_timing, talk.message_checks,
@@ -26,7 +26,7 @@ PART_RULES: tuple[Rule, ...] = (
     talk.signal_definition,
     statements.state_machine, statements.diagnostics, statements.safety, statements.approval, statements.life_cycle,
     statements.provenance,
-    power.driving,
+    driving.driving,
 )  # fmt: skip
 
 APP_RULES: tuple[Rule, ...] = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from renkei.fit.finding import Finding
-from renkei.fit.held import alike, enough, ground, same
+from renkei.fit.held import alike, ground, same
 from renkei.fit.pair import Pair
 from renkei.fit.rule import rule
 
@@ -25,11 +25,6 @@ def state_machine(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     yield from limits
     texts = ("wake", "sleep", "close_sequence", "close_permission", "open_sequence", "crash", "balancing_condition")
     yield from same(pair, "state-machine", texts, otherwise="unknown")
-    own, given = pair.part.facts.get("shutdown_time"), pair.slot.facts.get("shutdown_time") if pair.slot else None
-    if own is not None and given is not None:
-        said = "it is done before its supply goes", "its supply goes before it is done"
-        yield enough("state-machine", "shutdown_time", float(own.value), float(given.value), "s",  # type: ignore[arg-type]
-                     said, (ground(pair.part.id, "shutdown_time", own), ground(pair.host, "shutdown_time", given)))  # fmt: skip # noqa: E501
 
 
 @rule(

@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from renkei.facts import number
 from renkei.fit.finding import Finding, Ground, Level
-from renkei.fit.held import alike, number, same
+from renkei.fit.held import alike, same
 from renkei.fit.pair import Field, Line, Pair, Ranges
 from renkei.fit.rule import rule
 

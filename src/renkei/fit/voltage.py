@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from renkei.facts import Fact, number
 from renkei.fit.finding import Finding, Ground, Level
-from renkei.fit.held import alike, enough, ground, held, missing, near, number
+from renkei.fit.held import alike, enough, ground, held, missing
 from renkei.fit.pair import Pair
 from renkei.fit.rule import rule
 from renkei.parts import Limit, Part
+
+AS_SOLD = 0.01
+"""Windows of packs of one platform, read out of converters, differ by less than this share: 403.2 and 405.5 V."""
+_SAME_CELL_V = 0.01
+"""Controllers measure cells no better."""
 
 _OF_DRIVES: tuple[tuple[str, str, bool, Level, str], ...] = (
     ("voltage_max", "dc_voltage_rating", True, "break", "more than its weakest component bears"),
@@ -42,6 +48,10 @@ def voltage_window(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]
     for pack in pair.packs:
         for drive in pair.drives:
             yield from _of_drive(pair, pack, drive, told)
+        yield from _unknown_to_drives(pair, pack)
+    if pair.is_battery and not pair.drives and pair.slot is not None:
+        yield Finding("voltage-window", "unknown", "voltage_max", None, None, "V",
+                      f"the drive of {pair.host} is not known")  # fmt: skip
     if not pair.is_battery or pair.slot is None:
         return
     for key in ("voltage_max", "voltage_min"):
@@ -53,6 +63,22 @@ def voltage_window(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]
                       source=charger.source, confidence=charger.confidence)  # fmt: skip
         by = f"fast charging of {pair.host}"
         yield held("voltage-window", limit, pair.part.facts.get("voltage_max"), by, pair.part.id)
+
+
+def _unknown_to_drives(pair: Pair, pack: Part) -> Iterator[Finding]:
+    """A drive that states no highest voltage is known to bear that of the pack it is sold with, and nothing else."""
+    stated = {by for limit, by, _, _ in pair.limits() if limit.fact == "voltage_max" and limit.maximum is not None}
+    for drive in pair.e_axles:
+        whole = [drive] if drive.kind == "inverter" else [drive, *(p for p in pair.drives if p.kind == "inverter")]
+        known = any(part.id in stated or {"dc_voltage_rating", "dc_voltage_max"} & set(part.facts) for part in whole)
+        as_sold = pair.is_battery and pair.slot is not None and drive.id not in pair.brought
+        if "voltage_max" not in pack.facts and not (pair.is_battery and pair.slot is not None):
+            yield Finding("voltage-window", "unknown", "voltage_max", None, None, "V",
+                          f"{pack.id} does not state its voltage_max")  # fmt: skip
+        elif not known and not as_sold:
+            own = pack.facts.get("voltage_max")
+            yield Finding("voltage-window", "unknown", "voltage_max", None, own and own.value, "V",
+                          f"what voltage {drive.id} bears is not stated")  # fmt: skip
 
 
 def _of_drive(pair: Pair, pack: Part, drive: Part, told: set[tuple[str, str, float]]) -> Iterator[Finding]:
@@ -123,7 +149,8 @@ def _as_sold(pair: Pair, key: str) -> Finding:
     said_both = "within the window in which charger and DC-DC converter are known to work", f"{outside} stated"
     grounds = ground(pair.part.id, key, own), ground(pair.fitted.id, key, other)
     sold = number({key: other}, key) or 0.0
-    return enough("voltage-window", key, sold, value, "V", said_both, grounds, at_most=at_most, otherwise="unknown")
+    return enough("voltage-window", key, sold, value, "V", said_both, grounds, at_most=at_most, otherwise="unknown",
+                  slack=AS_SOLD)  # fmt: skip
 
 
 @rule("B")
@@ -143,6 +170,12 @@ def layout(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
         return
     made = pair.layout
     told = f"{made.series} in series, {made.parallel} side by side"
+    for way, least, most in (("in series", made.series_least, made.series_most),
+                             ("side by side", made.parallel_least, made.parallel_most)):  # fmt: skip
+        if least is not None and most is not None and least > most:
+            told += f"; {way} no number will do: one end asks for {least} at least, the other for {most} at most"
+            yield Finding("layout", "degrade", f"modules {way}", least, most, None, told)
+            return
     yield Finding("layout", "ok", "modules", None, made.modules, None, told)
 
 
@@ -183,14 +216,26 @@ def cell_voltage(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     yield from limits
     if pair.module is None or pair.fitted is None:
         return
-    for key, sign in (("cell_voltage_max", 1), ("cell_voltage_min", -1)):
-        own, other = pair.part.facts.get(key), pair.fitted.facts.get(key)
+    for end, sign in (("max", 1), ("min", -1)):
+        key, own, other = f"cell_voltage_{end}", _of_a_cell(pair.module, end), _of_a_cell(pair.fitted, end)
         if own is None or other is None:
+            silent = pair.module.id if own is None else pair.fitted.id
+            yield Finding("cell-voltage", "unknown", key, other and other.value, own and own.value, "V",
+                          f"{silent} does not state its {key}")  # fmt: skip
             continue
         gap = float(own.value) - float(other.value)  # type: ignore[arg-type]
-        fits, less = near(-abs(gap), float(other.value)), gap * sign < 0  # type: ignore[arg-type]
+        alike_, less = abs(gap) <= _SAME_CELL_V, gap * sign < 0
         further = "the controller of the car's pack goes further than these cells bear"
         unused = "the controller of the car's pack leaves some of these cells' charge unused"
         said = "as the cells of the car's own pack", further if less else unused
-        yield alike("cell-voltage", key, fits, (other, pair.fitted.id), (own, pair.module.id), said,
+        yield alike("cell-voltage", key, alike_, (other, pair.fitted.id), (own, pair.module.id), said,
                     "break" if less else "degrade")  # fmt: skip
+
+
+def _of_a_cell(part: Part, end: str) -> Fact | None:
+    """A voltage of one cell, as stated or as that of the part over its cells in series."""
+    stated, whole = part.facts.get(f"cell_voltage_{end}"), part.facts.get(f"voltage_{end}")
+    series = number(part.facts, "cells_series")
+    if stated is not None or whole is None or series is None:
+        return stated
+    return whole._replace(value=round(float(whole.value) / series, 4), confidence="derived")  # type: ignore[arg-type]

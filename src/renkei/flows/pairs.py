@@ -50,7 +50,7 @@ class Pairs:
         slot = self._slot(vehicle, kind, part)
         if slot is None:
             lacks = f"the catalogue knows no place for a {kind} in {vehicle.id}"
-            return Pair(part, vehicle.id, facts=vehicle.facts, no_place=lacks)
+            return Pair(part, vehicle.id, facts=vehicle.facts, no_place=lacks, host_powertrain=vehicle.powertrain)
         pair = Pair(
             part, vehicle.id, slot=slot, fitted=self._fitted(slot), facts=vehicle.facts,
             partners=tuple(self._partners(vehicle, kind)), brought=self._brought, said_by_part=self._of_part(part),
