@@ -8,7 +8,7 @@ from pathlib import Path
 
 from renkei.facts import Claim, Fact, fact_key
 from renkei.fit.finding import Finding
-from renkei.fit.held import limits_on
+from renkei.fit.held import demanded, limits_on
 from renkei.fit.layout import as_pack, laid_out, window
 from renkei.fit.pair import Field, Line, Pair, Spoken
 from renkei.fit.rules import RULES
@@ -65,7 +65,8 @@ def laid(module: Part, fitted: Part, slot: Slot | None = None, partners=(), insi
 def found(rule: str, given: Pair) -> tuple[Finding, ...]:
     """All that one rule finds."""
     chosen = RULES[rule]
-    return tuple(chosen.judge(given, limits_on(given, chosen.id, chosen.keys)))
+    limits = (*limits_on(given, chosen.id, chosen.keys), *demanded(given, chosen.id, chosen.keys))
+    return tuple(chosen.judge(given, limits))
 
 
 def one(rule: str, given: Pair, about: str | None = None) -> Finding:

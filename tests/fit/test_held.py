@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pairs import HOST, OWN, PART, at_home, fact, limit, pair, part, place, sources
 
-from renkei.fit.held import bounds, enough, held, limits_on, number, same
+from renkei.facts import number
+from renkei.fit.held import bounds, enough, held, limits_on, same
 from renkei.fit.rules import RULES
 
 numbers = st.floats(-1e6, 1e6, allow_nan=False).map(lambda value: round(value, 3))

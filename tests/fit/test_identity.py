@@ -81,8 +81,14 @@ def test_what_is_sold_together_knows_each_other(pairing):
     assert level("registration", at_home(here={"pairing": pairing}, is_sold=True)) == "ok"
 
 
-def test_of_a_part_that_is_silent_about_pairing_nothing_is_found():
-    assert found("registration", at_home(there={"pairing": "cryptographic"})) == ()
+def test_a_host_that_holds_keys_takes_no_other_part():
+    for pairing, expected in PAIRING.items():
+        assert level("registration", at_home(there={"pairing": pairing})) == expected
+        assert level("registration", at_home(here={"pairing": "none"}, there={"pairing": pairing})) == expected
+
+
+def test_where_both_are_silent_about_pairing_nothing_is_found():
+    assert found("registration", at_home()) == ()
 
 
 def test_a_limit_on_pairing_goes_before_what_pairing_means():
@@ -161,7 +167,7 @@ def test_for_a_motor_the_inverter_that_stays_says_how_it_learns_the_offset():
 
 def test_what_an_inverter_does_not_state_of_itself_the_one_beside_it_does_not_answer():
     other = part("inverter", "zeta/inverter", resolver_offset_coding="coded")
-    assert found("resolver", at_home("inverter", partners=(other,))) == ()
+    assert level("resolver", at_home("inverter", partners=(other,))) == "unknown"
     own = at_home("motor", {"resolver_offset_coding": "none"}, partners=(other,))
     assert level("resolver", own) == "ok", "what the motor states itself goes before"
 
@@ -171,8 +177,8 @@ def test_an_e_axle_brings_its_coding_and_so_does_what_is_sold_together():
     assert level("resolver", at_home("inverter", {"resolver_offset_coding": "coded"}, is_sold=True)) == "ok"
 
 
-def test_of_a_silent_inverter_nothing_is_found():
-    assert found("resolver", at_home("inverter")) == ()
+def test_how_a_silent_inverter_comes_to_know_the_angle_is_unknown():
+    assert level("resolver", at_home("inverter")) == "unknown"
 
 
 # --- cells in series -------------------------------------------------------------------------------------------------

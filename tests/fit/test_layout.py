@@ -264,9 +264,10 @@ def test_the_numbers_of_the_whole_are_told():
     assert (told["series"], told["parallel"], told["modules"]) == (12, 2, 24)
 
 
-def test_two_percent_on_either_side_of_the_own_pack_are_rounding():
+def test_the_own_pack_sets_the_highest_voltage_by_two_percent_and_no_lowest():
+    """Its lowest voltage is where it is empty, and no bound."""
     found = window(place(), part(id_=OWN, voltage_min=250, voltage_max=400), None, [], None)
-    assert (found.lowest_v, found.highest_v, found.nominal_v) == (245, 408, 325)
+    assert (found.lowest_v, found.highest_v, found.nominal_v) == (None, 408, 325)
     assert window(place(), part(id_=OWN, voltage_min=250), None, [], None).nominal_v is None
 
 

@@ -52,7 +52,7 @@ def test_of_a_pack_of_which_nothing_is_known_it_is_unknown_but_what_is_asked_for
 def test_without_a_power_or_a_voltage_it_is_unknown_and_says_which_is_missing():
     assert "the power of zeta/axle" in one("peak-current", _feeds(part("e-axle", "zeta/axle"))).message
     finding = one("peak-current", at_home(partners=(DRIVE,)))
-    assert (finding.level, finding.message) == ("unknown", f"the voltage of {PART} is not stated")
+    assert (finding.level, finding.message) == ("unknown", f"the voltage of {PART} is not known")
 
 
 def test_the_middle_of_its_window_stands_for_a_nominal_voltage():
@@ -60,13 +60,13 @@ def test_the_middle_of_its_window_stands_for_a_nominal_voltage():
     assert one("peak-current", given).required == 250
 
 
-def test_what_is_known_best_is_believed_first():
+def test_the_least_current_that_is_stated_binds_and_powers_count_where_there_is_none():
     known = {"current_peak": 260, "current_limit_announced": 250, "power_10s": 96, "power_peak": 92}
     gives = []
     while known:
         gives.append(one("peak-current", _feeds(**known)).provided)
         del known[next(iter(known))]
-    assert gives == [260, 250, 240, 230]
+    assert gives == [250, 250, 240, 230]
 
 
 def test_a_pack_is_known_to_give_what_it_gives_in_the_car_that_it_is_sold_in():
@@ -142,8 +142,8 @@ def test_a_drive_gives_the_power_that_the_car_is_sold_with(kind, power_kw, expec
     assert (finding.level, finding.unit, sources(finding)) == (expected, "kW", {"on power_peak", "own"})
 
 
-def test_a_drive_of_less_torque_is_a_loss():
-    given = at_home("e-axle", {"power_peak": 80, "torque_peak": 250}, fitted={"power_peak": 80, "torque_peak": 280})
+def test_a_motor_of_less_torque_is_a_loss():
+    given = at_home("motor", {"power_peak": 80, "torque_peak": 250}, fitted={"power_peak": 80, "torque_peak": 280})
     assert levels("peak-power", given) == [("power_peak", "ok"), ("torque_peak", "degrade")]
     assert one("peak-power", given, "torque_peak").margin == -30
 
@@ -155,7 +155,7 @@ def test_power_that_one_side_does_not_state_is_unknown(here, own, named):
 
 
 def test_torque_that_one_side_does_not_state_is_no_finding():
-    given = at_home("e-axle", {"power_peak": 80, "torque_peak": 250}, fitted={"power_peak": 80})
+    given = at_home("motor", {"power_peak": 80, "torque_peak": 250}, fitted={"power_peak": 80})
     assert [about for about, _ in levels("peak-power", given)] == ["power_peak"]
 
 

@@ -37,7 +37,7 @@ def test_an_integrity_level_that_a_limit_asks_for_breaks_where_it_is_another():
 # --- switching off ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("left_s", "expected", "margin"), [(10, "ok", 0), (9.8, "ok", -0.2), (9.7, "degrade", -0.3)])
+@pytest.mark.parametrize(("left_s", "expected", "margin"), [(10, "ok", 0), (9.81, "ok", -0.19), (9.7, "degrade", -0.3)])
 def test_a_part_is_done_before_its_supply_goes(left_s, expected, margin):
     finding = one("state-machine", at_home(here={"shutdown_time": 10}, there={"shutdown_time": left_s}))
     assert (finding.level, finding.margin, finding.unit) == (expected, margin, "s")
