@@ -11,7 +11,8 @@ from typing import Literal, NamedTuple
 class Mend(NamedTuple):
     """What an aid makes of findings of `rules` that weigh more than `to`.
 
-    `part`, `host`: values of which a fact of the part, and of its slot or host, must have one; a fact that is not known
+    `unknown`: also of those for which the part states nothing; what it states and is not known to fit stays unknown.
+    `about`: what the findings must be about; empty: anything. `part`, `host`: values of which a fact of the part, and of its slot or host, must have one; a fact that is not known
     has none. `at_most`: largest values of facts of the part, in the unit of their key.
     """
 
@@ -21,6 +22,8 @@ class Mend(NamedTuple):
     host: Mapping[str, tuple[str, ...]]
     at_most: Mapping[str, float]
     why: str
+    about: tuple[str, ...] = ()
+    unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)

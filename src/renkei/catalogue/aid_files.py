@@ -16,6 +16,8 @@ from renkei.toml_file import File, read_file
 
 class MendTable(File):
     rules: list[str] = Field(min_length=1)
+    about: list[str] = Field(default_factory=list)
+    unknown: bool = False
     to: Literal["ok", "degrade"] = "ok"
     part: dict[str, list[str]] = Field(default_factory=dict)
     host: dict[str, list[str]] = Field(default_factory=dict)
@@ -44,7 +46,7 @@ def read_aid(file: Path) -> Aid:
     mends = tuple(
         Mend(
             tuple(m.rules), m.to, {k: tuple(v) for k, v in m.part.items()}, {k: tuple(v) for k, v in m.host.items()},
-            m.at_most, m.why,
+            m.at_most, m.why, tuple(m.about), m.unknown,
         )
         for m in read.mends
     )  # fmt: skip

@@ -182,6 +182,8 @@ def _print(verdict: Verdict, every: bool) -> None:
 
 
 def _print_rest(verdict: Verdict, shown: list[Finding]) -> None:
+    for part in (id_ for id_ in verdict.aids if "/" in id_):
+        say.line(f"{part} stands in {verdict.host} for this, and is not judged there itself")
     for aid in dict.fromkeys(aid for f in verdict.findings for aid in f.mends):
         mended = dict.fromkeys(f.rule for f in verdict.findings if aid in f.mends)
         say.line(f"would be mended with {aid}: {', '.join(mended)}")
@@ -263,7 +265,7 @@ def _print_matrix(found: Matrix) -> None:
     for number, host in enumerate(found.hosts, 1):
         say.line(f"{number}: {host}")
     say.line("")
-    rows = [[s, *(MARKS[found.verdicts[s, h].level] for h in found.hosts)] for s in found.subjects]
+    rows = [[s, *(found.mark(s, h) for h in found.hosts)] for s in found.subjects]
     say.table(["", *(str(n) for n, _ in enumerate(found.hosts, 1))], rows)
     counts = found.plain()["counts"]
     say.line("")

@@ -57,6 +57,10 @@ def _mended(pair: Pair, finding: Finding, aids: tuple[Aid, ...], chosen: tuple[s
 def _helps(pair: Pair, finding: Finding, aid: Aid, mend: Mend) -> bool:
     if finding.rule not in mend.rules or LEVELS.index(finding.level) <= LEVELS.index(mend.to):
         return False
+    if finding.level == "unknown" and not (mend.unknown and finding.provided is None):
+        return False
+    if mend.about and finding.about not in mend.about:
+        return False
     part = pair.part
     host = dict(pair.facts) | (dict(pair.slot.facts) if pair.slot else {})
     light = all((value := number(part.facts, key)) is not None and value <= most for key, most in mend.at_most.items())

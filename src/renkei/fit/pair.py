@@ -20,7 +20,7 @@ class Field(NamedTuple):
     `bits`: the places in the payload that it takes, most significant first, a byte and its bit as `8 * byte + bit`.
     `values`: what raw values stand for in VSS; `names`: in words of who described the message. `invalid`: raw values
     that say that there is no value.
-    `when`: the multiplexer's values with which the field is there.
+    `when`: the bits of each multiplexer, and its raw values with which the field is there.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Field(NamedTuple):
     values: Mapping[int, object] = {}  # never changed
     names: Mapping[int, str] = {}
     invalid: Ranges = ()
-    when: str = ""
+    when: tuple[tuple[tuple[int, ...], Ranges], ...] = ()
 
 
 class Line(NamedTuple):
@@ -85,11 +85,11 @@ class Driven(NamedTuple):
 class Pair:
     """`part` in `host`, a vehicle or a part. `slot`: the place, None where they meet at their terminals alone.
 
-    `fitted`: what the maker puts there. `partners`: parts of the host that work together with it. `brought`: ids of
-    those of them that the host is not sold with. `facts`: those of the host itself. `shown`: uses of the part
-    elsewhere. `module`: the module of which `part` is a pack laid out for here, as `layout` says. `is_sold` says that
-    part, or module, and host are sold together. `no_place`, `no_layout`: in words, why there is none.
-    `host_powertrain`: of a vehicle.
+    `fitted`: what the maker puts there. `holder`: the part of the host that it goes into. `partners`: parts of the host
+    that work together with it. `brought`: ids of those of them that the host is not sold with. `facts`: those of the
+    host itself. `shown`: uses of the part elsewhere. `module`: the module of which `part` is a pack laid out for here,
+    as `layout` says. `is_sold` says that part, or module, and host are sold together. `no_place`, `no_layout`: in
+    words, why there is none. `host_powertrain`: of a vehicle.
     """
 
     part: Part
@@ -97,6 +97,7 @@ class Pair:
     host_kind: str = "vehicle"
     slot: Slot | None = None
     fitted: Part | None = None
+    holder: Part | None = None
     partners: tuple[Part, ...] = ()
     brought: tuple[str, ...] = ()
     facts: Mapping[str, Fact] = field(default_factory=dict)
@@ -144,12 +145,13 @@ class Pair:
         part, slot = self.part, self.slot
         for limit in slot.requires if slot else ():
             yield limit, self.host, part.facts.get(limit.fact), part.id
-        for other in self.partners:
+        others = (*self.partners, *((self.holder,) if self.holder else ()))
+        for other in others:
             for limit in other.requires:
                 if limit.of == part.kind:
                     yield limit, other.id, part.facts.get(limit.fact), part.id
         for limit in part.requires:
-            addressed = [other for other in self.partners if other.kind == limit.of]
+            addressed = [other for other in others if other.kind == limit.of]
             if limit.of == "slot" and slot:
                 yield limit, part.id, slot.facts.get(limit.fact), self.host
             elif limit.of == self.host_kind:

@@ -6,11 +6,13 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from renkei.errors import InputError
 from renkei.facts import number
 from renkei.fit.finding import Finding, Ground, Level
 from renkei.fit.held import alike, same
-from renkei.fit.pair import Field, Line, Pair, Ranges
+from renkei.fit.pair import Field, Line, Pair, Ranges, Spoken
 from renkei.fit.rule import rule
+from renkei.units import conversion
 
 LATE = 1.5
 """A message that comes this much more seldom than it is waited for is late."""
@@ -58,9 +60,9 @@ def _heard(pair: Pair, *, by_part: bool | None = None) -> Iterator[_Heard]:
     ):  # fmt: skip
         if by_part not in (None, is_part) or not sends.provides:
             continue
-        offered = {line.message.id: line for line in sends.provides}
+        offered = {(line.message.bus, line.message.id): line for line in sends.provides}
         for line in waits.requires:
-            yield _Heard(line, offered.get(line.message.id), is_part)
+            yield _Heard(line, offered.get((line.message.bus, line.message.id)), is_part)
 
 
 def _grounds(heard: _Heard) -> tuple[Ground, ...]:
@@ -110,12 +112,24 @@ def _missing(pair: Pair, rule_id: str, *, by_part: bool) -> Iterator[Finding]:
         yield Finding(rule_id, "unknown", "messages", None, None, None, f"what {who} waits for is not known")
     for heard in _heard(pair, by_part=by_part):
         lost = heard.wanted.message.lost
-        if heard.sent is None:
+        elsewhere = _on_another_bus(heard, sends)
+        level: Level
+        if heard.sent is None and elsewhere:
+            level, sent = "unknown", elsewhere
+            said = f"{other} sends it on {elsewhere}, and {who} waits for it on {heard.wanted.message.bus}"
+        elif heard.sent is None:
             said = f"{other} does not send it{f': {lost}' if lost else ''}"
             level, sent = _worse(heard), None
         else:
             level, sent, said = "ok", heard.sent.text, f"{other} sends it"
         yield Finding(rule_id, level, heard.wanted.text, heard.wanted.text, sent, None, said, _grounds(heard))
+
+
+def _on_another_bus(heard: _Heard, sends: Spoken) -> str | None:
+    """The bus on which the other side has a message of that identifier; names of buses are ours."""
+    wanted = heard.wanted.message
+    return next((line.message.bus for line in sends.provides
+                 if line.message.id == wanted.id and line.message.bus != wanted.bus), None)  # fmt: skip
 
 
 @rule("F")
@@ -181,58 +195,100 @@ def _counted(heard: _Heard, wanted: Field | None, sent: Field | None) -> tuple[L
     return ("ok", "the same counter") if names[0] == names[1] else ("unknown", "where its counter lies is not stated")
 
 
-class _Overlap(NamedTuple):
-    """Two readings of the same bits: `read` by whom waits for the message, `meant` by whom sends it."""
+class _Twofold(NamedTuple):
+    """A field as whoever waits for its message reads it, and what whoever sends the message means.
+
+    `meant`: the field of the same signal or name; else one that takes some of the same bits, and then not `is_same`;
+    else None.
+    """
 
     heard: _Heard
     read: Field
-    meant: Field
-
-    @property
-    def about(self) -> str:
-        return f"{self.heard.wanted.text}.{self.read.name}"
+    meant: Field | None
+    is_same: bool
 
 
-def _overlaps(pair: Pair) -> Iterator[_Overlap]:
-    """Fields of messages that both sides describe, in different files."""
+def _twofold(pair: Pair) -> Iterator[_Twofold]:
+    """Fields of messages that both sides describe, in different maps."""
     for heard in _heard(pair):
         if heard.sent is None or heard.wanted.message.map == heard.sent.message.map:
             continue
-        for read in heard.wanted.fields or ():
-            for meant in heard.sent.fields or ():
-                if read.when == meant.when and set(read.bits) & set(meant.bits):
-                    yield _Overlap(heard, read, meant)
+        sent = heard.sent.fields
+        for read in heard.wanted.fields or () if sent is not None else ():
+            same_ = next((meant for meant in sent or () if _alike(read, meant)), None)
+            if same_ is not None:
+                yield _Twofold(heard, read, _in_unit(same_, read.unit), True)
+                continue
+            over = [meant for meant in sent or () if meant.when == read.when and set(meant.bits) & set(read.bits)]
+            for meant in over:
+                yield _Twofold(heard, read, meant, False)
+            if not over:
+                yield _Twofold(heard, read, None, False)
 
 
-def _alike(one: _Overlap) -> bool:
-    """Whether both call the bits the same, by the path of VSS or else by name."""
-    read, meant = one.read, one.meant
+def _laid_alike(pair: Pair) -> Iterator[tuple[_Twofold, Field]]:
+    """Fields that both sides call the same and find at the same bits."""
+    for one in _twofold(pair):
+        if one.is_same and one.meant is not None and (one.read.bits, one.read.when) == (one.meant.bits, one.meant.when):
+            yield one, one.meant
+
+
+def _alike(read: Field, meant: Field) -> bool:
+    """Whether both call a field the same, by the path of VSS or else by name."""
     return read.signal == meant.signal if read.signal and meant.signal else read.name == meant.name
 
 
-def _of(one: _Overlap, rule_id: str, required: object, provided: object, unit: str | None, said: str) -> Finding:
-    level = _worse(one.heard)
-    if one.read.signal is None and one.meant.signal is None:
+def _in_unit(meant: Field, unit: str | None) -> Field:
+    """The field in the unit of the other side, where it converts: millivolts are volts."""
+    if unit is None or meant.unit is None or unit == meant.unit:
+        return meant
+    try:
+        scale, offset = conversion(meant.unit, unit)
+    except InputError:
+        return meant
+    return meant._replace(
+        scale=meant.scale * float(scale), offset=meant.offset * float(scale) + float(offset), unit=unit
+    )
+
+
+def _of(
+    one: _Twofold, rule_id: str, required: object, provided: object, unit: str | None, said: str,
+    level: Level | None = None,
+) -> Finding:  # fmt: skip
+    if one.read.signal is None and (one.meant is None or one.meant.signal is None):
         level = "degrade"  # nobody has found a use for these bits that a standard signal would name
-    return Finding(rule_id, level, one.about, required, provided, unit, said, _grounds(one.heard))
+    about = f"{one.heard.wanted.text}.{one.read.name}"
+    return Finding(rule_id, level or _worse(one.heard), about, required, provided, unit, said, _grounds(one.heard))
 
 
 @rule("F")
 def message_meaning(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """The same bits of a message must mean the same to both sides.
 
-    Fields of both descriptions are laid over each other. The published case is byte 3 of 0x5BC: a temperature with an
-    offset of 40 in one generation, a bar of the dashboard in the next, so that a healthy pack shows 60 Celsius. A field
-    that one side has wider or elsewhere than the other is found too.
+    Fields of both descriptions are laid over each other where they come from different maps. The published case is byte
+    3 of 0x5BC: a temperature with an offset of 40 in one generation, a bar of the dashboard in the next, so that a
+    healthy pack shows 60 Celsius. A field that one side has elsewhere, under another value of a multiplexer, wider, or
+    not at all, is found too.
     """
     yield from limits
-    for one in _overlaps(pair):
-        if not _alike(one):
+    for one in _twofold(pair):
+        if one.meant is None:
+            said = "whoever sends the message says nothing of it"
+            yield _of(one, "message-meaning", one.read.name, None, None, said)
+        elif not one.is_same:
             said = f"{one.read.name} to whom reads it, {one.meant.name} to whom sends it"
             yield _of(one, "message-meaning", one.read.name, one.meant.name, None, said)
+        elif one.read.when != one.meant.when:
+            said = "it is sent under another value of the multiplexer"
+            yield _of(one, "message-meaning", _when(one.read), _when(one.meant), None, said)
         elif one.read.bits != one.meant.bits:
             said = "it lies elsewhere in the message, or is wider, to whom sends it"
             yield _of(one, "message-meaning", _places(one.read), _places(one.meant), None, said)
+
+
+def _when(field: Field) -> str:
+    told = [f"bits {bits[0]} to {bits[-1]} = {_ranges(ranges)}" for bits, ranges in field.when]
+    return " and ".join(told) or "always"
 
 
 def _places(field: Field) -> str:
@@ -244,12 +300,13 @@ def _places(field: Field) -> str:
 def signal_unit(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """A field must be in the same unit on both sides.
 
-    Byte and bits may be the same and the number mean degrees Celsius to one side and Fahrenheit to the other.
+    A unit of another quantity is found here; one that converts, such as mV for V, is no finding as long as scale and
+    offset make the same quantity of the same bits: that is judged by the rule `signal-scale`.
     """
     yield from limits
-    for one in _overlaps(pair):
-        read, meant = one.read, one.meant
-        if _alike(one) and read.unit and meant.unit and read.unit != meant.unit:
+    for one, meant in _laid_alike(pair):
+        read = one.read
+        if read.unit and meant.unit and read.unit != meant.unit:
             yield _of(one, "signal-unit", read.unit, meant.unit, None, f"read as {read.unit}, sent as {meant.unit}")
 
 
@@ -261,11 +318,11 @@ def signal_scale(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     size.
     """
     yield from limits
-    for one in _overlaps(pair):
-        read, meant = one.read, one.meant
-        same_sign = read.scale * meant.scale > 0
-        alike = math.isclose(read.scale, meant.scale) and math.isclose(read.offset, meant.offset)
-        if _alike(one) and read.bits == meant.bits and same_sign and not alike:
+    for one, meant in _laid_alike(pair):
+        read = one.read
+        if read.scale * meant.scale <= 0 or (read.unit and meant.unit and read.unit != meant.unit):
+            continue
+        if not (math.isclose(read.scale, meant.scale) and math.isclose(read.offset, meant.offset, abs_tol=1e-9)):
             wanted, got = f"{read.scale:g} x raw {read.offset:+g}", f"{meant.scale:g} x raw {meant.offset:+g}"
             yield _of(one, "signal-scale", wanted, got, read.unit, f"read as {wanted}, sent as {got}")
 
@@ -279,10 +336,8 @@ def signal_sign(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """
     yield from limits
     yield from same(pair, "signal-sign", ("current_sign", "power_sign"), otherwise="break")
-    for one in _overlaps(pair):
-        read, meant = one.read, one.meant
-        if not _alike(one) or read.bits != meant.bits:
-            continue
+    for one, meant in _laid_alike(pair):
+        read = one.read
         if read.scale * meant.scale < 0:
             yield _of(one, "signal-sign", read.scale, meant.scale, read.unit, "positive means the opposite")
         elif read.signed != meant.signed:
@@ -305,10 +360,16 @@ def signal_values(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
         yield alike(
             "signal-values", "gear_codes", gears.value == car.value, (car, pair.host), (gears, pair.part.id), said
         )
-    for one in _overlaps(pair):
-        if _alike(one) and one.read.bits == one.meant.bits and (two := _two_readings(one.read, one.meant)):
+    for one, meant in _laid_alike(pair):
+        if two := _two_readings(one.read, meant):
             wanted, got = two
-            yield _of(one, "signal-values", wanted, got, None, f"{wanted} to whom reads it, {got} to whom sends it")
+            told = f"{wanted} to whom reads it, {got} to whom sends it"
+            yield _of(one, "signal-values", wanted, got, None, told)
+        elif one.read.invalid != meant.invalid:
+            marks = f"no value: {_ranges(one.read.invalid)}", f"no value: {_ranges(meant.invalid)}"
+            level: Level | None = None if one.read.invalid and meant.invalid else "unknown"
+            told = f"{marks[0]} to whom reads it, {marks[1]} to whom sends it"
+            yield _of(one, "signal-values", *marks, None, told, level)
 
 
 def _two_readings(read: Field, meant: Field) -> tuple[str, str] | None:
@@ -317,8 +378,6 @@ def _two_readings(read: Field, meant: Field) -> tuple[str, str] | None:
     for raw in sorted(set(ours) & set(theirs)):
         if ours[raw] != theirs[raw]:
             return f"{raw} = {ours[raw]}", f"{raw} = {theirs[raw]}"
-    if read.invalid != meant.invalid:
-        return f"no value: {_ranges(read.invalid)}", f"no value: {_ranges(meant.invalid)}"
     return None
 
 

@@ -11,7 +11,7 @@ from renkei.fit.finding import Verdict
 from renkei.fit.judge import against_standard, part_in_host
 from renkei.fit.pair import Pair
 from renkei.flows.judge_app import chosen_app, judge_app
-from renkei.flows.pairs import Pairs
+from renkei.flows.pairs import DoNotMeet, Pairs
 from renkei.parts import Part, Standard
 from renkei.vehicle import Vehicle
 from renkei.vocabulary import Vocabulary
@@ -40,6 +40,8 @@ class Judges:
                 raise InputError(f"--with {named[0]}: an app is judged without aids")
             return judge_app(catalogue, chosen_app(catalogue, subject, self._vocabulary), host, self._vocabulary)
         if host in catalogue.standards:
+            if named := (*self._chosen, *(part.id for part in self._others)):
+                raise InputError(f"--with {named[0]}: a standard is judged without aids")
             return _by_standard(catalogue, subject, catalogue.standard(host))
         return part_in_host(self._pair(subject, host), self._aids, self._chosen)
 
@@ -87,7 +89,7 @@ def _by_standard(catalogue: Catalogue, subject: str, standard: Standard) -> Verd
         car = catalogue.vehicle(subject)
         facts, kind = of_car(car), "vehicle"
     if kind != standard.kind:
-        raise InputError(f"{subject} is a {kind}; {standard.id} is a standard for a {standard.kind}")
+        raise DoNotMeet(f"{subject} is a {kind}; {standard.id} is a standard for a {standard.kind}")
     return against_standard(subject, facts, standard)
 
 

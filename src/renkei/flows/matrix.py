@@ -12,7 +12,7 @@ from renkei.errors import UnknownName
 from renkei.facts import PART_KINDS
 from renkei.fit.finding import LEVELS, Verdict
 from renkei.flows.judge import Judges
-from renkei.flows.pairs import SUBJECTS
+from renkei.flows.pairs import SUBJECTS, DoNotMeet
 from renkei.vocabulary import Vocabulary
 
 _BATTERIES = ("battery-pack", "battery-module")
@@ -26,6 +26,11 @@ class Matrix(NamedTuple):
     subjects: tuple[str, ...]
     hosts: tuple[str, ...]
     verdicts: Mapping[tuple[str, str], Verdict]
+
+    def mark(self, subject: str, host: str) -> str:
+        """The level of a pair in as few letters as a table has room for; nothing for two that do not go together."""
+        verdict = self.verdicts.get((subject, host))
+        return MARKS[verdict.level] if verdict else ""
 
     def plain(self) -> dict[str, Any]:
         """As JSON has it, each verdict with the first limit alone."""
@@ -54,12 +59,17 @@ MARKS = {"ok": "ok", "degrade": "less", "unknown": "?", "break": "no"}
 """Levels in as few letters as a table has room for."""
 
 
+def _level(found: Matrix, subject: str, host: str) -> float:
+    verdict = found.verdicts.get((subject, host))
+    return float("nan") if verdict is None else LEVELS.index(verdict.level)
+
+
 def draw(found: Matrix, out: Path) -> None:
     """The matrix as a picture, a field a pair, coloured and lettered by level. Raises OutputError."""
     from matplotlib.colors import ListedColormap
     from matplotlib.figure import Figure
 
-    levels = [[LEVELS.index(found.verdicts[s, h].level) for h in found.hosts] for s in found.subjects]
+    levels = [[_level(found, s, h) for h in found.hosts] for s in found.subjects]
     size = 3.5 + 0.55 * len(found.hosts), 2.5 + 0.22 * len(found.subjects)
     figure = Figure(figsize=size, layout="constrained")
     axis = figure.subplots()
@@ -69,7 +79,7 @@ def draw(found: Matrix, out: Path) -> None:
     axis.xaxis.tick_top()
     for row, subject in enumerate(found.subjects):
         for column, host in enumerate(found.hosts):
-            mark = MARKS[found.verdicts[subject, host].level]
+            mark = found.mark(subject, host)
             axis.text(column, row, mark, ha="center", va="center", fontsize="x-small")
     with aside(out) as beside:
         figure.savefig(beside)
@@ -79,16 +89,26 @@ def matrix(
     catalogue: Catalogue, subjects: str, hosts: str, with_: Iterable[str] = (), vocabulary: Vocabulary | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Matrix:  # fmt: skip
-    """All verdicts. `subjects`: a kind of part (battery for packs and modules), apps or vehicles; `hosts`: vehicles, a
-    kind of part, or standards. Either may also be one id. Raises UnknownName."""
+    """All verdicts on pairs that go together at all.
+
+    `subjects`: a kind of part (battery for packs and modules), apps or vehicles; `hosts`: vehicles, a kind of part, or
+    standards. Either may also be one id. Raises UnknownName, and InputError where no two go together.
+    """
     left, right = _ids(catalogue, subjects), _ids(catalogue, hosts)
     judges, verdicts = Judges(catalogue, with_, vocabulary), dict[tuple[str, str], Verdict]()
+    apart: DoNotMeet | None = None
     for subject in left:
         for host in right:
-            verdicts[subject, host] = judges.judge(subject, host)
+            try:
+                verdicts[subject, host] = judges.judge(subject, host)
+            except DoNotMeet as e:
+                apart = apart or e
         if progress:
             progress(len(verdicts), len(left) * len(right))
-    return Matrix(left, right, verdicts)
+    if apart is not None and not verdicts:
+        raise apart
+    met = {id_ for pair in verdicts for id_ in pair}
+    return Matrix(tuple(s for s in left if s in met), tuple(h for h in right if h in met), verdicts)
 
 
 def _ids(catalogue: Catalogue, name: str) -> tuple[str, ...]:

@@ -26,6 +26,10 @@ _INSIDE = ("inverter", "motor")
 SUBJECTS = (*_BATTERIES, "e-axle", *_INSIDE)
 
 
+class DoNotMeet(InputError):
+    """Two things of kinds of which one never goes into the other."""
+
+
 class Pairs:
     """Makes pairs of a catalogue; what many of them share is computed once.
 
@@ -34,17 +38,18 @@ class Pairs:
 
     def __init__(self, catalogue: Catalogue, others: Iterable[Part] = (), *, simulated: bool = True) -> None:
         self._catalogue = catalogue
-        self._others = {part.kind: part for part in others}
+        self._others = _by_kind(others)
         self._simulated = simulated
         self._said: dict[str, Spoken] = {}
         self._as_sold: dict[str, tuple[float | None, float]] = {}
 
     def in_vehicle(self, part: Part, vehicle: Vehicle) -> Pair:
         """A part in its place in a car. Raises InputError for a kind of part that no car has a place for."""
+        self._judge_others(part)
         if part.kind in _INSIDE:
             return self._inside(part, vehicle)
         if part.kind not in SUBJECTS:
-            raise InputError(f"{part.id}: expected a battery module or pack, an e-axle, an inverter or a motor, "
+            raise DoNotMeet(f"{part.id}: expected a battery module or pack, an e-axle, an inverter or a motor, "
                              f"got a {part.kind}")  # fmt: skip
         kind = "battery-pack" if part.kind in _BATTERIES else part.kind
         slot = self._slot(vehicle, kind, part)
@@ -53,7 +58,7 @@ class Pairs:
             return Pair(part, vehicle.id, facts=vehicle.facts, no_place=lacks, host_powertrain=vehicle.powertrain)
         pair = Pair(
             part, vehicle.id, slot=slot, fitted=self._fitted(slot), facts=vehicle.facts,
-            partners=tuple(self._partners(vehicle, kind)), brought=self._brought, said_by_part=self._of_part(part),
+            partners=tuple(self._partners(vehicle, slot)), brought=self._brought, said_by_part=self._of_part(part),
             said_by_host=self._of_slot(vehicle, slot.name, slot.messages),
         )  # fmt: skip
         pair = (
@@ -65,12 +70,19 @@ class Pairs:
 
     def in_part(self, part: Part, host: Part) -> Pair:
         """An inverter or motor in an e-axle, or a pack at the terminals of an inverter or e-axle."""
+        self._judge_others(part)
         if part.kind in _INSIDE and host.kind == "e-axle":
             return self._in_e_axle(part, host, host.id, _swapped(self._of_part(host)), (), host.facts)
         if part.kind == "battery-pack" and host.kind in ("inverter", "e-axle"):
             return Pair(part, host.id, host.kind, partners=(host,), facts=host.facts, shown=self._uses.get(part.id, ()))
         goes = "expected an inverter or a motor in an e-axle, or a battery pack on an inverter or an e-axle"
-        raise InputError(f"{part.id} in {host.id}: a {part.kind} does not go into a {host.kind}; {goes}")
+        raise DoNotMeet(f"{part.id} in {host.id}: a {part.kind} does not go into a {host.kind}; {goes}")
+
+    def _judge_others(self, part: Part) -> None:
+        """Raises InputError where something was brought for the very place that the part is to take."""
+        kind = "battery-pack" if part.kind in _BATTERIES else part.kind
+        if kind in self._others:
+            raise InputError(f"--with {self._others[kind].id}: {part.id} is to stand there")
 
     @property
     def _brought(self) -> tuple[str, ...]:
@@ -79,10 +91,11 @@ class Pairs:
     def _inside(self, part: Part, vehicle: Vehicle) -> Pair:
         """An inverter or motor in the e-axle of a car."""
         slot = self._slot(vehicle, "e-axle", part)
-        e_axle = self._fitted(slot) if slot else None
+        e_axle = self._standing(vehicle, slot) if slot else None
         if slot is None or e_axle is None:
-            return Pair(part, vehicle.id, facts=vehicle.facts, no_place=f"no e-axle of {vehicle.id} is known")
-        packs = tuple(self._partners(vehicle, "e-axle"))
+            return Pair(part, vehicle.id, facts=vehicle.facts, no_place=f"no e-axle of {vehicle.id} is known",
+                        host_powertrain=vehicle.powertrain)  # fmt: skip
+        packs = tuple(self._partners(vehicle, slot))
         talk = self._of_slot(vehicle, slot.name, slot.messages)
         return self._in_e_axle(part, e_axle, vehicle.id, talk, packs, {**e_axle.facts, **vehicle.facts})
 
@@ -97,8 +110,8 @@ class Pairs:
         slot = slot or Slot(part.kind, part.kind, fitted.id if fitted else None, {}, ())
         others = tuple(other for kind, other in inside.items() if kind != part.kind)
         return Pair(
-            part, host, "vehicle" if packs else "e-axle", slot=slot, fitted=fitted, partners=(*others, *packs),
-            brought=self._brought, facts=facts, said_by_part=self._of_part(part), said_by_host=talk,  # type: ignore[arg-type]
+            part, host, "vehicle" if packs else "e-axle", slot=slot, fitted=fitted, holder=e_axle,
+            partners=(*others, *packs), brought=self._brought, facts=facts, said_by_part=self._of_part(part), said_by_host=talk,  # type: ignore[arg-type]
             is_sold=fitted is not None and fitted.id == part.id and not self._others,
         )  # fmt: skip
 
@@ -121,12 +134,21 @@ class Pairs:
         return slots[0] if slots else None
 
     def _fitted(self, slot: Slot) -> Part | None:
-        return self._others.get(slot.kind) or (self._catalogue.part(slot.fitted) if slot.fitted else None)
+        return self._catalogue.part(slot.fitted) if slot.fitted else None
 
-    def _partners(self, vehicle: Vehicle, kind: str) -> Iterator[Part]:
-        """What a part of that kind works together with: e-axles and their inverters, or the pack."""
+    def _standing(self, vehicle: Vehicle, slot: Slot) -> Part | None:
+        """What stands in a slot: a part that was brought for it, else what the maker fits there."""
+        other = self._others.get(slot.kind)
+        if other is not None and self._slot(vehicle, slot.kind, other) is slot:
+            return other
+        return self._fitted(slot)
+
+    def _partners(self, vehicle: Vehicle, own: Slot) -> Iterator[Part]:
+        """What a part in a slot works together with: e-axles and their inverters, and the pack."""
         for slot in vehicle.slots.values():
-            if slot.kind == kind or (found := self._fitted(slot)) is None:
+            if slot is own or (found := self._standing(vehicle, slot)) is None:
+                continue
+            if slot.kind == "battery-pack" and own.kind == "battery-pack":
                 continue
             yield found
             if found.kind == "e-axle" and (inverter := self._inner(found, "inverter")):
@@ -199,3 +221,15 @@ class Pairs:
 def _swapped(talk: Spoken) -> Spoken:
     """What an e-axle sends, its inverter must send; what it waits for, comes to its inverter."""
     return Spoken(talk.requires, talk.provides)
+
+
+def _by_kind(others: Iterable[Part]) -> dict[str, Part]:
+    """Parts that stand in a host instead of its own: one of a kind, and of kinds that have a place there."""
+    found: dict[str, Part] = {}
+    for part in others:
+        if part.kind not in SUBJECTS or part.kind == "battery-module":
+            raise InputError(f"--with {part.id}: a {part.kind} has no place of its own in a host")
+        if part.kind in found:
+            raise InputError(f"--with {part.id}: {found[part.kind].id} stands there already")
+        found[part.kind] = part
+    return found

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from renkei.can.dbc import DbcMessage, DbcSignal
 from renkei.catalogue import Catalogue
 from renkei.catalogue.part_reading import full_id
-from renkei.fit.pair import Field, Line, Spoken
+from renkei.fit.pair import Field, Line, Ranges, Spoken
 from renkei.flows.plans import database
 from renkei.flows.talk import on_bus
 from renkei.parts import Message, Talk
@@ -26,7 +26,8 @@ def _line(catalogue: Catalogue, maker: str, message: Message) -> Line:
     found = on_bus(catalogue, maker, message)
     if message.map is None or message.name is None:
         return Line(found)
-    map_ = catalogue.map(*full_id(maker, message.map).split("/", 1))
+    id_ = full_id(maker, message.map)
+    found, map_ = found._replace(map=id_), catalogue.map(*id_.split("/", 1))
     known: dict[str, DbcMessage] = {}
     for file in map_.buses[message.bus].dbc:
         known |= database(file).messages
@@ -36,12 +37,13 @@ def _line(catalogue: Catalogue, maker: str, message: Message) -> Line:
 def fields(message: DbcMessage, map_: Map, bus: str) -> Iterator[Field]:
     """Each field of a message as a map reads it; where no signal of VSS comes from it, as its DBC file does."""
     rows = {row.signal: row for row in reversed(map_.rows) if (row.bus, row.message) == (bus, message.name)}
+    bits = {signal.name: places(signal) for signal in message.signals}
     for signal in message.signals:
-        yield _field(signal, rows.get(signal.name))
+        when = tuple((bits[switch.signal], switch.ranges) for switch in signal.switches)
+        yield _field(signal, rows.get(signal.name), when)
 
 
-def _field(signal: DbcSignal, row: Row | None) -> Field:
-    when = " ".join(f"{switch.signal}={switch.ranges}" for switch in signal.switches)
+def _field(signal: DbcSignal, row: Row | None, when: tuple[tuple[tuple[int, ...], Ranges], ...]) -> Field:
     scale = signal.scale * (row.scale if row else 1.0)
     offset = signal.offset * (row.scale if row else 1.0) + (row.offset if row else 0.0)
     unit = row.unit or signal.unit if row else signal.unit
