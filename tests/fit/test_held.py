@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pairs import HOST, OWN, PART, at_home, fact, limit, pair, part, place, sources
 
-from renkei.facts import number
-from renkei.fit.held import bounds, enough, held, limits_on, same
+from renkei.facts import fact_key, number
+from renkei.fit.held import DEMANDS, bounds, demanded, enough, held, limits_on, same
 from renkei.fit.rules import RULES
 
 numbers = st.floats(-1e6, 1e6, allow_nan=False).map(lambda value: round(value, 3))
@@ -212,3 +212,61 @@ def test_the_same_limit_of_an_e_axle_and_its_inverter_counts_once():
 def test_a_number_is_a_number_and_neither_yes_nor_a_word():
     stated = part(mass=3, pyro_fuse=True, cooling="air").facts
     assert [number(stated, key) for key in ("mass", "pyro_fuse", "cooling", "width")] == [3, None, None, None]
+
+
+# --- what a place states ---------------------------------------------------------------------------------------------
+
+
+def asked_of(key, given_, own, **how):
+    kind = "battery-pack"
+    stated = {key: fact(key, given_, "place", **how)}
+    return list(
+        demanded(pair(part(kind, **({key: own} if own is not None else {})), place(kind, **stated)), "r", (key,))
+    )
+
+
+DEMANDED = {
+    "a place carries no more than it says": ("mass", 315, [(315, "ok"), (315.1, "break"), (1, "ok")]),
+    "a part that is longer does not go in": ("length", 1500, [(1500, "ok"), (1500.5, "break")]),
+    "what is drawn must be given, but for rounding": ("power_10s", 100, [(100, "ok"), (98, "ok"), (97.9, "degrade")]),
+    "a fuse bears what is drawn": ("fuse_rating", 300, [(300, "ok"), (293, "degrade")]),
+    "temperatures are not rounded": ("coolant_inlet_max", 50, [(50, "ok"), (49.9, "degrade"), (60, "ok")]),
+    "coolant that becomes too cold": ("coolant_inlet_min", -20, [(-20, "ok"), (-19.9, "degrade"), (-30, "ok")]),
+    "a supply that sinks too far": ("low_voltage_min", 9, [(9, "ok"), (9.1, "break"), (6, "ok")]),
+    "a supply that rises too far": ("low_voltage_max", 16, [(16, "ok"), (15.9, "break"), (18, "ok")]),
+    "who is slower than the host waits": ("close_time", 2, [(2, "ok"), (2.1, "degrade"), (1, "ok")]),
+    "a safe state is reached in time": ("reaction_time", 100, [(100, "ok"), (101, "break")]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "given_", "owns"), DEMANDED.values(), ids=DEMANDED)
+def test_a_number_that_a_place_states_is_a_demand_on_the_part(key, given_, owns):
+    for own, expected in owns:
+        (found,) = asked_of(key, given_, own)
+        assert (found.level, found.required, found.provided) == (expected, given_, own)
+        assert (found.margin >= 0) or found.level != "ok" or abs(found.margin) <= 0.02 * abs(given_)
+        assert sources(found) == {f"on {key}", "place"}
+
+
+def test_of_a_part_that_is_silent_it_is_unknown_whether_it_meets_it():
+    (found,) = asked_of("mass", 315, None)
+    assert (found.level, found.required, found.provided, sources(found)) == ("unknown", 315, None, {"place"})
+
+
+def test_a_room_derived_from_what_lies_there_today_says_what_goes_in_and_not_what_does_not():
+    levels = [asked_of("length", 1500, mm, confidence="derived")[0].level for mm in (1500, 1501)]
+    assert levels == ["ok", "unknown"]
+
+
+def test_a_place_that_states_nothing_and_terminals_ask_for_nothing():
+    assert list(demanded(pair(part(mass=1), place()), "r", ("mass",))) == []
+    assert list(demanded(pair(part(mass=1)), "r", ("mass",))) == []
+    assert asked_of("cooling", "air", "liquid") == [], "words are compared elsewhere"
+
+
+def test_every_demand_is_on_a_number_that_a_place_may_state():
+    for key, (bound, otherwise) in DEMANDS.items():
+        assert "slot" in fact_key(key).kinds, key
+        assert fact_key(key).type in ("number", "integer"), key
+        assert bound in ("at least", "at most"), key
+        assert otherwise in ("degrade", "break"), key
