@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from renkei.can.frames import EXTENDED, Frames
@@ -160,6 +160,7 @@ def test_what_the_interface_counted_is_believed_until_it_begins_anew():
 # In recordings
 
 
+@settings(deadline=None)  # the first example may load the compiled kernel
 @given(
     st.lists(
         st.tuples(st.integers(0, 4_000_000_000), st.integers(0, 2), st.booleans(), FD_LENGTHS), min_size=1, max_size=60
