@@ -135,6 +135,24 @@ def test_an_aid_makes_nothing_worse_and_leaves_what_is_as_good_as_it_makes_it(to
             assert (after.level, after.message, after.mends) == (before.level, before.message, ())
 
 
+def test_an_aid_answers_what_nobody_states_only_where_it_says_so():
+    silent, stated = at_home(there={"protocol": "ours"}), at_home(here={"protocol": "ours"})
+    bold = mend("protocol")._replace(unknown=True)
+    for given, with_, expected in (
+        (silent, mend("protocol"), "unknown"),
+        (silent, bold, "ok"),
+        (stated, bold, "unknown"),
+    ):
+        assert finding(part_in_host(given, [aid(with_)], ["spring"]), "protocol").level == expected
+
+
+def test_an_aid_that_is_about_one_thing_leaves_the_others_of_the_same_rule():
+    asks = [limit(key, "battery-pack", maximum=100) for key in ("height", "width")]
+    given = pair(part(height=110, width=110), place(requires=asks))
+    verdict = part_in_host(given, [aid(mend("envelope")._replace(about=("height",)))], ["spring"])
+    assert {f.about: f.level for f in verdict.findings if f.rule == "envelope"} == {"height": "ok", "width": "break"}
+
+
 CONDITIONS = {
     "the part has the value": ({"here": {"protocol": ("ours", "other")}}, True),
     "the part has another value": ({"here": {"protocol": ("other",)}}, False),

@@ -178,6 +178,12 @@ def test_profiles_of_protection_are_the_same(key):
 
 # --- what bits mean --------------------------------------------------------------------------------------------------
 
+
+def page(value):
+    """Only with that value in the last byte."""
+    return ((bits(7), ((value, value),)),)
+
+
 EVERY = ("message-meaning", "signal-unit", "signal-scale", "signal-sign", "signal-values")
 RAISED = {"scale": 0.5, "offset": -40, "unit": "Celsius", "values": {0: "off"}, "invalid": ((255, 255),)}
 
@@ -194,14 +200,23 @@ def test_two_sides_with_the_same_map_are_not_compared(rule):
     assert found(rule, given) == ()
 
 
-@pytest.mark.parametrize("rule", EVERY)
+@pytest.mark.parametrize("rule", EVERY[1:])
 def test_bits_that_do_not_overlap_have_nothing_to_do_with_each_other(rule):
     assert told_by(field("A", 0), field("B", 1, scale=-7), rule) == []
+    assert told_by(field("A", when=page(1)), field("B", scale=-7, when=page(2)), rule) == []
 
 
-@pytest.mark.parametrize("rule", EVERY)
-def test_fields_of_two_multiplexed_pages_are_not_compared(rule):
-    assert told_by(field("A", when="PAGE=1"), field("B", scale=-7, when="PAGE=2"), rule) == []
+def test_a_field_of_which_the_other_side_says_nothing_is_found():
+    for other in (field("B", 1), field("B", when=page(2))):
+        assert told_by(field("A", 0), other, "message-meaning") == [("0x100 STATUS.A", "break", "A", None)]
+
+
+def test_a_field_that_is_sent_under_another_value_of_the_multiplexer_is_found():
+    assert told_by(field("A", when=page(1)), field("A", when=page(1)), "message-meaning") == []
+    ((about, found_level, read, sent),) = told_by(field("A", when=page(1)), field("A", when=page(2)), "message-meaning")
+    assert (about, found_level) == ("0x100 STATUS.A", "break")
+    assert ("0x1" in read, "0x2" in sent) == (True, True)
+    assert told_by(field("A", when=page(1)), field("A", when=page(2), scale=-7), "signal-sign") == []
 
 
 def test_the_same_bits_with_another_meaning_break():
@@ -235,10 +250,17 @@ def test_bits_for_which_no_signal_is_named_degrade():
 
 
 def test_another_unit_breaks_and_one_that_is_not_stated_does_not():
-    assert told_by(field(unit="Celsius"), field(unit="Fahrenheit"), "signal-unit") == [
-        ("0x100 STATUS.CURRENT", "break", "Celsius", "Fahrenheit")
-    ]
+    assert told_by(field(unit="V"), field(unit="A"), "signal-unit") == [("0x100 STATUS.CURRENT", "break", "V", "A")]
+    assert told_by(field(unit="V"), field(unit="A", scale=7), "signal-scale") == [], "there is nothing to compare"
     assert told_by(field(unit="Celsius"), field(unit=None), "signal-unit") == []
+
+
+def test_a_unit_that_converts_is_judged_by_what_scale_and_offset_make_of_it():
+    volts, millivolts = field(unit="V", scale=0.5), field(unit="mV", scale=500)
+    for rule in EVERY:
+        assert told_by(volts, millivolts, rule) == []
+    assert len(told_by(volts, millivolts._replace(scale=0.5), "signal-scale")) == 1
+    assert len(told_by(field(unit="degC"), field(unit="degF"), "signal-scale")) == 1, "the offset is another"
 
 
 @pytest.mark.parametrize(("scale", "offset"), [(0.5, 0), (1, -40), (1.001, 0)])
@@ -294,9 +316,16 @@ def test_raw_values_that_only_one_side_names_are_no_finding():
 
 
 @pytest.mark.parametrize(("reads", "means"), [(((1023, 1023),), ()), ((), ((1023, 1023),))])
-def test_a_value_that_is_none_to_one_side_alone_is_found(reads, means):
+def test_of_a_value_that_is_none_to_one_side_alone_it_is_unknown_what_the_other_means(reads, means):
     ((_, found_level, _, _),) = told_by(field(invalid=reads), field(invalid=means), "signal-values")
-    assert found_level == "break"
+    assert found_level == "unknown"
+
+
+def test_two_marks_of_no_value_that_differ_break():
+    reads, means = field(invalid=((511, 511),)), field(invalid=((1023, 1023),))
+    assert told_by(reads, means, "signal-values") == [
+        ("0x100 STATUS.CURRENT", "break", "no value: 0x1FF", "no value: 0x3FF")
+    ]
 
 
 def test_names_of_gear_tables_are_compared_with_the_car():

@@ -138,9 +138,10 @@ def test_another_part_stands_in_the_host_instead_of_its_own_and_is_known_to_be_b
     assert in_car("nissan/em57-160-e-axle", "nissan/leaf-aze0").brought == ()
 
 
-def test_where_another_pack_stands_none_is_sold_with_the_car():
+def test_another_part_must_not_stand_where_the_judged_one_is_to_stand():
     other = Pairs(ALL, [ALL.part("nissan/leaf-40-pack")], simulated=False)
-    assert not in_car("nissan/leaf-24-aze0-pack", "nissan/leaf-aze0", other).is_sold
+    with pytest.raises(InputError, match="nissan/leaf-24-aze0-pack is to stand there"):
+        in_car("nissan/leaf-24-aze0-pack", "nissan/leaf-aze0", other)
 
 
 # --- uses ------------------------------------------------------------------------------------------------------------
