@@ -26,7 +26,7 @@ def drive_train(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
         return
     own, driven = pair.part.facts.get("drives_axle"), pair.facts.get("driven_axle")
     if own is not None and driven is not None:
-        fits = own.value == driven.value or "both" in (own.value, driven.value)
+        fits = driven.value in (own.value, "both")
         said = "the axle that the car drives" if fits else "made for the other axle: brakes, load and stability differ"
         yield Finding("drive-train", "ok" if fits else "break", "drives_axle", driven.value, own.value, None, said,
                       (ground(pair.part.id, "drives_axle", own), ground(pair.host, "driven_axle", driven)))  # fmt: skip

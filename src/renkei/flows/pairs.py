@@ -111,7 +111,8 @@ class Pairs:
         others = tuple(other for kind, other in inside.items() if kind != part.kind)
         return Pair(
             part, host, "vehicle" if packs else "e-axle", slot=slot, fitted=fitted, holder=e_axle,
-            partners=(*others, *packs), brought=self._brought, facts=facts, said_by_part=self._of_part(part), said_by_host=talk,  # type: ignore[arg-type]
+            partners=(*others, *packs), brought=self._brought, facts=facts,  # type: ignore[arg-type]
+            said_by_part=self._of_part(part), said_by_host=talk,
             is_sold=fitted is not None and fitted.id == part.id and not self._others,
         )  # fmt: skip
 
