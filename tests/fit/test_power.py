@@ -301,7 +301,7 @@ def test_where_one_side_says_nothing_of_fast_charging_nothing_is_found():
 # --- drive train -----------------------------------------------------------------------------------------------------
 
 AXLES = [
-    ("front", "front", "ok"), ("front", "rear", "break"), ("both", "rear", "ok"), ("rear", "both", "ok"),
+    ("front", "front", "ok"), ("front", "rear", "break"), ("both", "rear", "break"), ("rear", "both", "ok"),
     ("front", None, "unknown"), (None, "front", "unknown"), (None, None, "unknown"),
 ]  # fmt: skip
 

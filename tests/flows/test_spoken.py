@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from renkei.can.dbc import DbcSignal, parse
 from renkei.catalogue import Catalogue
-from renkei.errors import RenkeiError, UnknownName
+from renkei.errors import RenkeiError
 from renkei.fit.pair import Spoken
 from renkei.flows.judge import judge
 from renkei.flows.spoken import places, spoken
@@ -111,12 +111,6 @@ def test_a_message_that_its_map_does_not_have_is_named_with_the_nearest(change, 
     message = ALL.part("nissan/leaf-40-pack").messages.provides[0]._replace(**change)
     with pytest.raises(RenkeiError, match=told):
         spoken(ALL, "nissan", Talk((message,)))
-
-
-def test_the_error_is_one_of_a_name():
-    message = ALL.part("nissan/leaf-40-pack").messages.provides[0]._replace(name="PACK_STATES")
-    with pytest.raises(UnknownName):
-        spoken(ALL, "nissan", Talk(requires=(message,)))
 
 
 # --- published failures of meaning -----------------------------------------------------------------------------------
