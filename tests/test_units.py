@@ -30,6 +30,25 @@ KNOWN = {
     "a pound a square inch": ("psi", "Pa", 1, "6894.757293168"),
     "milliamperes": ("mA", "A", 2500, "2.5"),
     "cubic centimetres": ("l", "cm^3", "1.5", 1500),
+    "kilovolts": ("kV", "V", "0.4", 400),
+    "millivolts": ("mV", "V", 4200, "4.2"),
+    "microamperes": ("µA", "mA", 250, "0.25"),
+    "the same with the other sign for micro": ("\N{GREEK SMALL LETTER MU}A", "mA", 250, "0.25"),
+    "kiloamperes": ("kA", "A", "1.5", 1500),
+    "megawatts": ("MW", "kW", "0.15", 150),
+    "megawatt hours": ("MWh", "kWh", "0.06", 60),
+    "a watt second": ("J", "kWh", 3_600_000, 1),
+    "milliohms": ("mOhm", "Ohm", 55, "0.055"),
+    "microohms": ("uOhm", "Ohm", 55, "0.000055"),
+    "kiloohms": ("kOhm", "Ohm", 220, 220_000),
+    "megaohms": ("MΩ", "Ohm", 1, 1_000_000),
+    "microfarads": ("uF", "nF", "0.1", 100),
+    "picofarads": ("pF", "nF", 4700, "4.7"),
+    "tonnes": ("t", "kg", "1.7", 1700),
+    "kilonewton metres": ("kNm", "Nm", "2.8", 2800),
+    "a pound-force at a foot": ("lbf.ft", "Nm", 1, "1.3558179483314004"),
+    "hectopascals": ("hPa", "kPa", 1013, "101.3"),
+    "megabits a second": ("Mbit/s", "kbit/s", "0.5", 500),
     "half a turn": ("rad", "degrees", "3.14159265358979", 180),
 }
 
@@ -64,6 +83,11 @@ def test_every_unit_of_the_vocabulary_is_known():
 )
 def test_without_a_unit_on_either_side_nothing_is_converted(source, target):
     assert conversion(source, target) == (1, 0)
+
+
+def test_a_unit_in_the_wrong_case_names_the_right_one():
+    with pytest.raises(UnknownName, match=r"unknown unit 'KV'; did you mean 'kV'\?"):
+        unit("KV")
 
 
 def test_other_quantities_and_unknown_units_are_refused():

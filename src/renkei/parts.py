@@ -60,7 +60,7 @@ class Message(NamedTuple):
     """A message that a part or a host sends, or waits for.
 
     `id` has EXTENDED set where it has 29 bits. None: `name` is that of a message of the bus in `map`, whose files say
-    identifier, cycle and checks. `lost`: what no longer works where it never comes.
+    identifier, cycle and checks. `lost`: what no longer works where it never comes. `said_in`: file and key.
     """
 
     bus: str
@@ -75,6 +75,7 @@ class Message(NamedTuple):
     lost: str | None
     source: tuple[str, ...]
     confidence: str
+    said_in: tuple[str, str] = ("", "")
 
 
 class Talk(NamedTuple):

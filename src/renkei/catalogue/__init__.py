@@ -7,7 +7,7 @@ what it defines under the same name replaces the built-in file.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
 from importlib.resources import files
@@ -18,6 +18,7 @@ from renkei.aid import Aid
 from renkei.app import App
 from renkei.catalogue.aid_files import read_aid
 from renkei.catalogue.app_files import read_app
+from renkei.catalogue.contradictions import judge_together
 from renkei.catalogue.maker_files import MakerFile, MapFile
 from renkei.catalogue.map_rows import bus_and_name, known_sources, row_of, uds_answer
 from renkei.catalogue.part_files import AssumptionsFile, CarFile, PartFile, StandardFile
@@ -70,16 +71,16 @@ class Catalogue:
     def maker(self, maker: str) -> Maker:
         if maker not in self.makers:
             raise UnknownName("maker", maker, self.makers)
-        return self._once("maker", maker, lambda: self._read_maker(maker))  # type: ignore[no-any-return]
+        return self.once("maker", maker, lambda: self._read_maker(maker))  # type: ignore[no-any-return]
 
     def vehicle(self, vehicle: str) -> Vehicle:
         """The vehicle with that id, its map read with it."""
         if vehicle not in self.vehicles:
             raise UnknownName("vehicle", vehicle, self.vehicles, "('renkei list vehicles' shows all)")
-        return self._once("vehicle", vehicle, lambda: self._read_vehicle(vehicle))  # type: ignore[no-any-return]
+        return self.once("vehicle", vehicle, lambda: self._read_vehicle(vehicle))  # type: ignore[no-any-return]
 
     def map(self, maker: str, name: str) -> Map:
-        return self._once("map", f"{maker}/{name}", lambda: self._read_map(maker, name))  # type: ignore[no-any-return]
+        return self.once("map", f"{maker}/{name}", lambda: self._read_map(maker, name))  # type: ignore[no-any-return]
 
     def maps(self, maker: str) -> tuple[str, ...]:
         """Names of a maker's maps."""
@@ -94,7 +95,7 @@ class Catalogue:
         """The part with that id; raises UnknownName."""
         if part not in self.parts:
             raise UnknownName("part", part, self.parts, "('renkei list parts' shows all)")
-        return self._once("part", part, lambda: self._read_part(part))  # type: ignore[no-any-return]
+        return self.once("part", part, lambda: self._read_part(part))  # type: ignore[no-any-return]
 
     @cached_property
     def standards(self) -> tuple[str, ...]:
@@ -105,7 +106,7 @@ class Catalogue:
         """The standard with that id; raises UnknownName."""
         if standard not in self.standards:
             raise UnknownName("standard", standard, self.standards, "('renkei list standards' shows all)")
-        return self._once("standard", standard, lambda: self._read_standard(standard))  # type: ignore[no-any-return]
+        return self.once("standard", standard, lambda: self._read_standard(standard))  # type: ignore[no-any-return]
 
     @cached_property
     def aids(self) -> tuple[str, ...]:
@@ -116,7 +117,7 @@ class Catalogue:
         """The aid with that id; raises UnknownName."""
         if aid not in self.aids:
             raise UnknownName("aid", aid, self.aids, "('renkei list aids' shows all)")
-        return self._once("aid", aid, lambda: read_aid(self._topmost("aids", aid)))  # type: ignore[no-any-return]
+        return self.once("aid", aid, lambda: read_aid(self._topmost("aids", aid)))  # type: ignore[no-any-return]
 
     @cached_property
     def apps(self) -> tuple[str, ...]:
@@ -127,7 +128,7 @@ class Catalogue:
         """The app with that id; raises UnknownName."""
         if app not in self.apps:
             raise UnknownName("app", app, self.apps, "('renkei list apps' shows all)")
-        return self._once("app", app, lambda: read_app(self._topmost("apps", app)))  # type: ignore[no-any-return]
+        return self.once("app", app, lambda: read_app(self._topmost("apps", app)))  # type: ignore[no-any-return]
 
     @cached_property
     def assumptions(self) -> Mapping[str, Assumption]:
@@ -143,7 +144,8 @@ class Catalogue:
         for folder in self.private:
             yield from sorted(f for f in (folder / "makers").rglob("*") if f.is_file())
 
-    def _once(self, kind: str, name: str, read: Any) -> Any:
+    def once(self, kind: str, name: str, read: Callable[[], Any]) -> Any:
+        """What `read` gives; kept, so that what is of this `kind` and `name` is read or judged only once."""
         if (kind, name) not in self._cache:
             self._cache[kind, name] = read()
         return self._cache[kind, name]
@@ -212,6 +214,7 @@ class Catalogue:
         with mistakes.gathered():
             facts = facts_of(file, "facts", read.facts, "vehicle", maker.sources)
             fields["facts"] = inherited(file, like.facts if like else {}, read.without) | facts
+            judge_together(file, "facts", fields["facts"], facts)
         with mistakes.gathered():
             fields["slots"] = slots_of(file, maker_id, read.slots, like.slots if like else {}, maker.sources)
         mistakes.tell()
@@ -248,6 +251,7 @@ class Catalogue:
         with mistakes.gathered():
             facts = facts_of(file, "facts", read.facts, kind, maker.sources)
             made["facts"] = inherited(file, like.facts if like else {}, read.without) | facts
+            judge_together(file, "facts", made["facts"], facts)
         with mistakes.gathered():
             made["requires"] = over(like.requires if like else (), requires_of(file, read.requires, maker.sources))
         with mistakes.gathered():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -38,10 +39,13 @@ def read_aid(file: Path) -> Aid:
     """The aid of a file, called as the file is. Raises CatalogueError with all mistakes."""
     read, mistakes = read_file(file, AidFile), Mistakes()
     for n, mend in enumerate(read.mends):
-        for table in ("part", "host", "at_most"):
-            for key in getattr(mend, table):
+        for key in mend.at_most:
+            with mistakes.gathered():
+                _judge(file, f"mends.{n}.at_most.{key}", key, ("number", "integer"))
+        for table in ("part", "host"):
+            for key, values in getattr(mend, table).items():
                 with mistakes.gathered():
-                    _judge(file, f"mends.{n}.{table}.{key}", key)
+                    _judge(file, f"mends.{n}.{table}.{key}", key, ("text", "choice", "list"), values)
     mistakes.tell()
     mends = tuple(
         Mend(
@@ -53,6 +57,14 @@ def read_aid(file: Path) -> Aid:
     return Aid(file.stem, read.name, tuple(read.kinds), tuple(read.source), read.confidence, mends, file, read.note)
 
 
-def _judge(file: Path, at: str, key: str) -> None:
-    if key not in fact_keys():
-        raise CatalogueError(file, at, expected="a fact", got=key, near=nearest(key, fact_keys()))
+def _judge(file: Path, at: str, name: str, types: tuple[str, ...], values: Iterable[str] = ()) -> None:
+    """Raises CatalogueError for a fact that is not there, is of another type, or never has one of the values."""
+    if name not in fact_keys():
+        raise CatalogueError(file, at, expected="a fact", got=name, near=nearest(name, fact_keys()))
+    key = fact_keys()[name]
+    if key.type not in types:
+        raise CatalogueError(file, at, expected=f"a fact that is a {' or '.join(types)}", got=f"a {key.type}")
+    for value in values if key.choices else ():
+        if value not in key.choices:
+            near = nearest(value, key.choices)
+            raise CatalogueError(file, at, expected=f"one of {', '.join(key.choices)}", got=value, near=near)

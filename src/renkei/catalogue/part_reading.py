@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from renkei.catalogue.contradictions import judge_together
 from renkei.catalogue.map_rows import known_sources
 from renkei.catalogue.part_files import (
     AssumptionsFile,
@@ -19,7 +20,7 @@ from renkei.catalogue.part_files import (
 )
 from renkei.errors import CatalogueError, InputError, Mistakes, nearest
 from renkei.facts import KINDS, Claim, Fact, FactKey, FactValue, fact_keys, keys_of
-from renkei.parts import Assumption, Clause, Limit, Message, Slot, Standard, Talk
+from renkei.parts import Assumption, Clause, Limit, Message, Scalar, Slot, Standard, Talk
 from renkei.units import conversion, exact
 from renkei.vehicle import Source
 
@@ -92,9 +93,11 @@ def slots_of(
     file: Path, maker: str, given: Mapping[str, SlotTable], like: Mapping[str, Slot], sources: Mapping[str, Source]
 ) -> dict[str, Slot]:
     """The slots of a vehicle or part; what one states lies over that of the same name in `like`."""
-    slots = dict(like)
+    slots, mistakes = dict(like), Mistakes()
     for name, table in given.items():
-        slots[name] = _slot(file, f"slots.{name}", name, maker, table, like.get(name), sources)
+        with mistakes.gathered():
+            slots[name] = _slot(file, f"slots.{name}", name, maker, table, like.get(name), sources)
+    mistakes.tell()
     return slots
 
 
@@ -177,6 +180,12 @@ def _value(file: Path, at: str, key: FactKey, given: Any, unit: str | None, unit
         raise CatalogueError(file, f"{at}.unit", expected=f"no unit beside a {key.type}", got=unit)
     if key.type in ("curve", "grid"):
         return _table(file, f"{at}.value", key, given, units)
+    if key.type == "list" and isinstance(given, list) and given and all(isinstance(each, str) for each in given):
+        return given
+    return _word(file, f"{at}.value", key, given)
+
+
+def _word(file: Path, at: str, key: FactKey, given: Any) -> Scalar:
     match key.type, given:
         case "boolean", bool():
             return given
@@ -184,10 +193,8 @@ def _value(file: Path, at: str, key: FactKey, given: Any, unit: str | None, unit
             return given
         case "choice", str() if given in key.choices:
             return given
-        case "list", list() if given and all(isinstance(each, str) for each in given):
-            return given
     near = nearest(given, key.choices) if isinstance(given, str) else None
-    raise CatalogueError(file, f"{at}.value", expected=_told(key), got=given, near=near)
+    raise CatalogueError(file, at, expected=_told(key), got=given, near=near)
 
 
 def _told(key: FactKey) -> str:
@@ -258,15 +265,14 @@ def _limit(file: Path, at: str, name: str, table: LimitTable, kind: str) -> Limi
         raise CatalogueError(file, at, expected="min, max or both, one_of, or stated = true", got=sum(given))
     if (table.min is not None or table.max is not None) and key.type not in _NUMBERS:
         raise CatalogueError(file, at, expected=f"one_of or stated, as {name} is a {key.type}", got="min or max")
+    if table.unit is not None and key.type not in _NUMBERS:
+        raise CatalogueError(file, f"{at}.unit", expected=f"no unit beside a {key.type}", got=table.unit)
     low, high = _bound(file, at, "min", table.min, table.unit, key), _bound(file, at, "max", table.max, table.unit, key)
     if low is not None and high is not None and low > high:
         raise CatalogueError(file, f"{at}.min", expected=f"at most max, {table.max:g}", got=table.min)
-    for choice in table.one_of:
-        if key.choices and choice not in key.choices:
-            near = nearest(str(choice), key.choices)
-            raise CatalogueError(file, f"{at}.one_of", expected=_told(key), got=choice, near=near)
+    one_of = tuple(_choice(file, at, key, each, table.unit) for each in table.one_of)
     return Limit(
-        name, kind, low, high, tuple(table.one_of), bool(table.stated), table.otherwise, table.reason,
+        name, kind, low, high, one_of, bool(table.stated), table.otherwise, table.reason,
         tuple(table.source), table.confidence,
     )  # fmt: skip
 
@@ -275,7 +281,21 @@ def _bound(file: Path, at: str, side: str, given: float | None, unit: str | None
     if given is None:
         return None
     number = _number(file, f"{at}.{side}", given, key._replace(type="number"))
-    return float(_converted(file, f"{at}.unit", number, unit, key.unit))
+    bound = float(_converted(file, f"{at}.unit", number, unit, key.unit))
+    reachable = key._replace(lowest=None, above=None) if side == "min" else key._replace(highest=None)
+    _in_range(file, f"{at}.{side}", reachable, bound, given)  # else no fact could keep to it
+    return bound
+
+
+def _choice(file: Path, at: str, key: FactKey, given: Scalar, unit: str | None) -> Scalar:
+    """One of the values that a limit admits; it must be such as a fact of that key may have."""
+    if key.type in _NUMBERS:
+        number = _converted(file, f"{at}.unit", _number(file, f"{at}.one_of", given, key), unit, key.unit)
+        _in_range(file, f"{at}.one_of", key, number, given)
+        return number
+    if key.type in ("curve", "grid"):
+        raise CatalogueError(file, at, expected=f"stated = true, as {key.name} is a {key.type}", got="one_of")
+    return _word(file, f"{at}.one_of", key._replace(type="text") if key.type == "list" else key, given)
 
 
 def _message(file: Path, at: str, key: str, table: PartMessageTable, sources: Mapping[str, Source]) -> Message:
@@ -293,10 +313,20 @@ def _message(file: Path, at: str, key: str, table: PartMessageTable, sources: Ma
         if not 0 <= id_ <= 0x1FFF_FFFF:
             raise CatalogueError(file, at, expected="an identifier of at most 29 bits", got=message)
         id_ |= _EXTENDED if id_ > 0x7FF else 0
-    return Message(
+    made = Message(
         bus, id_, None if id_ is not None else message, table.map, table.cycle_ms, table.timeout_ms, table.checksum,
-        table.counter, table.otherwise, table.lost, tuple(table.source), table.confidence,
+        table.counter, table.otherwise, table.lost, tuple(table.source), table.confidence, (str(file), at),
     )  # fmt: skip
+    judge_timeout(made)
+    return made
+
+
+def judge_timeout(message: Message) -> None:
+    """Raises CatalogueError for a message that counts as lost before the next one is due."""
+    if message.cycle_ms and message.timeout_ms and message.timeout_ms < message.cycle_ms:
+        file, at = message.said_in
+        expected = f"at least its cycle, {message.cycle_ms:g} ms"
+        raise CatalogueError(file, f"{at}.timeout_ms", expected=expected, got=message.timeout_ms)
 
 
 def _slot(
@@ -306,11 +336,15 @@ def _slot(
     if kind is None:
         raise CatalogueError(file, f"{at}.kind", expected="the kind of part that goes there", got=None)
     below = like or Slot(name, kind, None, {}, ())
+    facts = inherited(file, below.facts, table.without, at) | facts_of(
+        file, f"{at}.facts", table.facts, "slot", sources
+    )
+    judge_together(file, f"{at}.facts", facts, table.facts)
     return Slot(
         name,
         kind,
         full_id(maker, table.fitted) if table.fitted else below.fitted,
-        inherited(file, below.facts, table.without, at) | facts_of(file, f"{at}.facts", table.facts, "slot", sources),
+        facts,
         over(below.requires, limits_of(file, f"{at}.requires", table.requires, kind, sources)),
         talk_of(file, f"{at}.messages", table.messages, sources) if table.messages else below.messages,
     )

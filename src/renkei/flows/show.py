@@ -7,6 +7,7 @@ from typing import Any
 
 from renkei.catalogue import Catalogue
 from renkei.facts import Fact, FactValue, fact_keys, keys_of
+from renkei.flows.mistaken import refuse_mistaken
 from renkei.flows.standing import standings
 from renkei.flows.talk import talk_on_bus
 from renkei.parts import Limit, Message, Slot, Standard, Talk
@@ -17,6 +18,7 @@ _ID_BITS = 0x1FFF_FFFF
 
 def portrait(catalogue: Catalogue, id_: str) -> dict[str, Any]:
     """All that the catalogue knows of a part or vehicle, and the facts of its kind that it does not know."""
+    refuse_mistaken(catalogue, [id_])
     thing = catalogue.part(id_) if id_ in catalogue.parts else catalogue.vehicle(id_)
     car = isinstance(thing, Vehicle)
     kind = "vehicle" if isinstance(thing, Vehicle) else thing.kind
@@ -130,5 +132,6 @@ def _talk_rows(catalogue: Catalogue, maker: str, talk: Talk) -> dict[str, list[d
 
 def _message_row(message: Message) -> dict[str, Any]:
     row = message._asdict() | {"id": None if message.id is None else message.id & _ID_BITS}
+    del row["said_in"]  # a place on this disk, and nothing that the message is
     row["text"] = f"{message.bus} 0x{row['id']:03X}" + (f" {message.name}" if message.name else "")
     return row

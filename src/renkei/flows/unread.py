@@ -13,6 +13,9 @@ from renkei.errors import nearest
 READ_FOLDERS = {"maps": r"[^/]+\.toml", "vehicles": r"[^/]+\.toml", "can": r"[^/]+", "parts": r".+\.toml"}
 """Folders of a maker, and which of the files below each are read."""
 
+BESIDE_MAKERS = {"aids": r"[^/]+\.toml", "standards": r"[^/]+\.toml", "apps": r".+"}
+"""Folders beside `makers`, and which of the files below each are read; an app may bring what it likes."""
+
 _NOTE = re.compile(r"\..*|(readme|licen[cs]e|notice|copying|changelog)(\..*)?|.*\.(md|rst)", re.IGNORECASE)
 """Names of files for people, which may lie anywhere."""
 
@@ -39,10 +42,7 @@ def unread(catalogue: Catalogue) -> Iterator[Unread]:
 def _below_maker(maker: Path) -> Iterator[Unread]:
     for entry in _entries(maker):
         if entry.is_dir() and entry.name in READ_FOLDERS:
-            form = re.compile(READ_FOLDERS[entry.name])
-            for file in _files(entry):
-                if not form.fullmatch(file.relative_to(entry).as_posix()):
-                    yield Unread(file, f"nothing reads this file; expected {_words(entry.name)}")
+            yield from _misplaced(entry, READ_FOLDERS[entry.name])
         elif entry.is_dir():
             if any(_files(entry)):
                 yield Unread(entry, "nothing reads this folder" + _meant(entry.name, *READ_FOLDERS))
@@ -51,16 +51,26 @@ def _below_maker(maker: Path) -> Iterator[Unread]:
 
 
 def _beside_makers(folder: Path) -> Iterator[Unread]:
-    """A maker that was put beside the folder `makers`, or parts of one."""
+    """A maker that was put beside the folder `makers`, or parts of one; misspelt names of what is read there."""
     for entry in _entries(folder):
         if entry.name == "makers" or not entry.is_dir():
+            continue
+        if entry.name in BESIDE_MAKERS:
+            yield from _misplaced(entry, BESIDE_MAKERS[entry.name])
             continue
         inner = {each.name for each in _entries(entry)}
         within = {each.name for below in _entries(entry) if below.is_dir() for each in _entries(below)}
         if entry.name in READ_FOLDERS or "maker.toml" in inner | within:
             yield Unread(entry, "nothing reads this folder; makers are folders in 'makers'")
-        elif entry.name != "standards" and nearest(entry.name, ["standards"]) and any(_files(entry)):
-            yield Unread(entry, "nothing reads this folder; did you mean 'standards'?")
+        elif (near := nearest(entry.name, BESIDE_MAKERS)) and any(_files(entry)):
+            yield Unread(entry, f"nothing reads this folder; did you mean '{near}'?")
+
+
+def _misplaced(folder: Path, form: str) -> Iterator[Unread]:
+    """Files below a folder in which only those of one form are read."""
+    for file in _files(folder):
+        if not re.fullmatch(form, file.relative_to(folder).as_posix()):
+            yield Unread(file, f"nothing reads this file; expected {_words(folder.name, form)}")
 
 
 def is_note(file: Path) -> bool:
@@ -76,8 +86,8 @@ def _files(folder: Path) -> Iterator[Path]:
     return (f for f in sorted(folder.rglob("*")) if f.is_file() and not is_note(f))
 
 
-def _words(folder: str) -> str:
-    return f"{folder}/NAME.toml" if "toml" in READ_FOLDERS[folder] else f"{folder}/NAME"
+def _words(folder: str, form: str) -> str:
+    return f"{folder}/NAME.toml" if "toml" in form else f"{folder}/NAME"
 
 
 def _meant(name: str, *known: str) -> str:

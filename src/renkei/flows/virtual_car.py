@@ -10,6 +10,7 @@ from renkei.catalogue import Catalogue
 from renkei.errors import CannotTell, InputError, SimulationError, UnknownName
 from renkei.facts import fact_keys, keys_of
 from renkei.flows.assumed import KINDS, Assumed, Given, Known, number, sorted_out
+from renkei.flows.mistaken import refuse_mistaken
 from renkei.flows.modules import layout_in, packs_in_use
 from renkei.flows.virtual_axle import e_axle_of, together
 from renkei.flows.virtual_pack import pack_of, pack_of_modules
@@ -62,6 +63,7 @@ def virtual_car(
     A change that would change nothing is refused. Raises UnknownName, InputError, CannotTell.
     """
     found = catalogue.vehicle(vehicle)
+    refuse_mistaken(catalogue, [each for each in (vehicle, battery, e_axle) if each])
     given, direct = sorted_out(catalogue, changes or {})
     parts, violated = dict[str, Part](), list[Violated]()
     for name, other in ((BATTERY, battery), (E_AXLE, e_axle)):

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from renkei.catalogue import Catalogue
+from renkei.catalogue.contradictions import ROUNDED
 from renkei.errors import CannotTell, InputError
 from renkei.facts import Fact
 from renkei.flows.assumed import Known
@@ -98,7 +99,7 @@ def pack_of(part: Part, known: Known, wall_kwh: float | None = None) -> Pack:
         usable = _scaled(facts, "energy_usable", gross)
     share = known.given("usable_share")
     if share is None and usable is not None and gross is not None:
-        if usable > gross * 1.0001:
+        if usable > gross * ROUNDED:
             raise known.wrong(what, "energy_usable", f"at most the gross energy, {gross:g} kWh", f"{usable:g} kWh")
         share = min(1.0, usable / gross)
     wall_kwh = known.fact(facts, "charge_energy_wall") or wall_kwh

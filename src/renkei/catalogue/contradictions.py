@@ -1,0 +1,123 @@
+"""Facts of one thing held against each other: what cannot be, although each fact by itself could."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from itertools import pairwise
+from math import inf
+from pathlib import Path
+from typing import NamedTuple
+
+from renkei.errors import CatalogueError, Mistakes
+from renkei.facts import Fact, fact_keys, number
+
+
+class Ladder(NamedTuple):
+    """Facts of which none lies above a later one by more than `slack`; `rising`: nor are two alike."""
+
+    keys: tuple[str, ...]
+    rising: bool = False
+    slack: float = 1.0
+
+
+ROUNDED = 1.02
+"""How far a usable energy may lie above the gross one: some sources round one of the two."""
+
+LADDERS = (
+    Ladder(("voltage_min", "voltage_nominal", "voltage_max"), rising=True),
+    Ladder(("cell_voltage_min", "cell_voltage_nominal", "cell_voltage_max"), rising=True),
+    Ladder(("dc_voltage_min", "dc_voltage_max"), rising=True),
+    Ladder(("dc_voltage_min", "dc_voltage_full_power", "dc_voltage_max", "dc_voltage_rating")),
+    Ladder(("low_voltage_min", "low_voltage_max"), rising=True),
+    Ladder(("temperature_min", "temperature_max"), rising=True),
+    Ladder(("coolant_inlet_min", "coolant_inlet_max"), rising=True),
+    Ladder(("soc_min", "soc_max"), rising=True),
+    Ladder(("power_continuous", "power_30s", "power_10s", "power_2s", "power_peak")),
+    Ladder(("current_continuous", "current_peak")),
+    Ladder(("charge_current_continuous", "charge_current_peak")),
+    Ladder(("torque_continuous", "torque_peak")),
+    Ladder(("energy_usable", "energy_gross"), slack=ROUNDED),
+    Ladder(("curb_mass", "gross_mass")),
+)
+
+
+class Product(NamedTuple):
+    """A fact that lies between `low` and `high` times the product of two others."""
+
+    fact: str
+    of: tuple[str, str]
+    low: float = 0.9
+    high: float = 1.1
+
+
+PRODUCTS = (
+    Product("voltage_max", ("cells_series", "cell_voltage_max")),
+    Product("voltage_nominal", ("cells_series", "cell_voltage_nominal")),
+    # a pack may stop well above what its cells would bear: published windows do, and lose nothing but charge
+    Product("voltage_min", ("cells_series", "cell_voltage_min"), high=inf),
+    Product("voltage_min", ("cells_series", "cell_voltage_nominal"), low=0.0),
+    Product("capacity", ("cells_parallel", "cell_capacity")),
+    Product("cells", ("cells_series", "cells_parallel"), 1.0, 1.0),
+    Product("modules", ("modules_series", "modules_parallel"), 1.0, 1.0),
+)
+
+
+def judge_together(file: Path, at: str, facts: Mapping[str, Fact], own: Collection[str]) -> None:
+    """Raises CatalogueError, with all mistakes, where facts of one thing contradict each other.
+
+    `own`: those that the file states itself; what is wrong is told of them, and not of what was inherited.
+    """
+    mistakes = Mistakes()
+    for ladder in LADDERS:
+        known = [(key, value) for key in ladder.keys if (value := number(facts, key)) is not None]
+        for low, high in pairwise(known):
+            with mistakes.gathered():
+                _in_order(file, at, low, high, ladder, own)
+    for product in PRODUCTS:
+        with mistakes.gathered():
+            _agrees(file, at, product, facts, own)
+    mistakes.tell()
+
+
+def _in_order(
+    file: Path, at: str, low: tuple[str, float], high: tuple[str, float], ladder: Ladder, own: Collection[str]
+) -> None:
+    (lower, x), (upper, y) = low, high
+    if x < y or (not ladder.rising and x <= y * ladder.slack):
+        return
+    if lower in own or upper not in own:
+        expected = f"{'less than' if ladder.rising else 'at most'} {upper}, {_with_unit(upper, y)}"
+        raise CatalogueError(file, f"{at}.{lower}", expected=expected, got=_plain(x))
+    expected = f"{'more than' if ladder.rising else 'at least'} {lower}, {_with_unit(lower, x)}"
+    raise CatalogueError(file, f"{at}.{upper}", expected=expected, got=_plain(y))
+
+
+def _agrees(file: Path, at: str, product: Product, facts: Mapping[str, Fact], own: Collection[str]) -> None:
+    value, a, b = (number(facts, key) for key in (product.fact, *product.of))
+    if value is None or a is None or b is None or product.low * a * b <= value <= product.high * a * b:
+        return
+    told = " x ".join(product.of)
+    factor = next((key for key in product.of if key in own), None)
+    if product.fact in own or factor is None:
+        expected = f"{_span(product, a * b)}, as {told} is {_with_unit(product.fact, a * b)}"
+        raise CatalogueError(file, f"{at}.{product.fact}", expected=expected, got=_plain(value))
+    expected = f"a number with which {told} agrees with {product.fact}, {_with_unit(product.fact, value)}"
+    raise CatalogueError(file, f"{at}.{factor}", expected=expected, got=_plain(a if factor == product.of[0] else b))
+
+
+def _span(product: Product, gives: float) -> str:
+    low, high = f"{product.low * gives:.4g}", f"{product.high * gives:.4g}"
+    if product.low == product.high:
+        return f"{gives:g}"
+    if product.high == inf:
+        return f"{low} or more"
+    return f"{low} to {high}" if product.low else f"{high} or less"
+
+
+def _with_unit(key: str, value: float) -> str:
+    return f"{value:g} {fact_keys()[key].unit or ''}".strip()
+
+
+def _plain(value: float) -> float | int:
+    """As people write it: 500, not 500.0."""
+    return int(value) if value.is_integer() else value
