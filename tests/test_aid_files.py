@@ -8,11 +8,11 @@ from renkei.catalogue import Catalogue
 from renkei.catalogue.aid_files import read_aid
 from renkei.errors import CatalogueError, UnknownName
 from renkei.facts import fact_key
-from renkei.fit.judge import part_in_host
-from renkei.fit.rules import RULES
 from renkei.flows.check import check
 from renkei.flows.judge import judge
 from renkei.flows.pairs import Pairs
+from renkei.rules.judge import part_in_host
+from renkei.rules.register import RULES
 
 ALL = Catalogue()
 AIDS = [ALL.aid(a) for a in ALL.aids]
@@ -98,10 +98,17 @@ WRONG = {
     "that asks for a misspelt fact": (HEAD + MEND + 'part = { protocl = ["a"] }\n', "did you mean 'protocol'?"),
     "with a misspelt ceiling": (HEAD + MEND + "at_most = { mas = 1 }\n", "mends.0.at_most.mas"),
     "with a misspelt host": (HEAD + MEND + 'host = { generatoin = ["a"] }\n', "did you mean 'generation'?"),
+    "that asks for a value that there is not": (
+        HEAD + MEND + 'host = { cooling = ["liqiud"] }\n', "expected one of passive, air, liquid, refrigerant, got "
+        "'liqiud'; did you mean 'liquid'?"),
+    "that asks for the text of a number": (
+        HEAD + MEND + 'part = { mass = ["303"] }\n', "mends.0.part.mass: expected a fact that is a text"),
+    "with a ceiling of a text": (
+        HEAD + MEND + "at_most = { protocol = 1 }\n", "mends.0.at_most.protocol: expected a fact that is a number"),
     "with a word for a number": (HEAD + MEND + 'at_most = { mass = "heavy" }\n', "mass"),
     "with a key that there is not": (HEAD + 'colour = "red"\n' + MEND, "colour"),
     "that is no TOML": (HEAD + "[[mends", "expected TOML"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("text", "told"), WRONG.values(), ids=WRONG)
@@ -146,6 +153,16 @@ def test_the_check_finds_a_rule_that_there_is_not(private):
     (private / "aids/hoist.toml").write_text(HEAD + MEND.replace('"mass"', '"mas"'))
     faults = [fault for fault in check(Catalogue([private]), only_private=True).faults if "hoist" in fault.file]
     assert [(fault.key, "did you mean 'mass'?" in fault.what) for fault in faults] == [("mends.0.rules", True)]
+
+
+def test_a_verdict_is_refused_with_the_same_words(private):
+    file = private / "aids/hoist.toml"
+    file.write_text(HEAD + MEND.replace('"mass"', '"mas"'))
+    with pytest.raises(CatalogueError) as e:
+        judge(Catalogue([private]), "nissan/leaf-62-pack", "nissan/leaf-ze1-40")
+    assert str(e.value) == (
+        f"{file}: mends.0.rules: expected a rule of 'renkei list rules', got 'mas'; did you mean 'mass'?"
+    )
 
 
 def test_an_aid_that_does_not_exist():

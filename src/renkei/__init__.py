@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from renkei.app import App
     from renkei.car import AsyncCar, Car, Running
-    from renkei.fit.finding import Verdict
     from renkei.flows.drive import Driven
     from renkei.flows.prove import Proof
+    from renkei.rules.finding import Verdict
 
 __all__ = ["connect", "connect_async", "decode", "drive", "fit", "prove", "sweep"]
 

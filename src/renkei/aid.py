@@ -11,10 +11,10 @@ from typing import Literal, NamedTuple
 class Mend(NamedTuple):
     """What an aid makes of findings of `rules` that weigh more than `to`.
 
-    `about`: what the findings must be about; empty: anything. `part`, `host`: values of which a fact of the part, and of
-    its slot or host, must have one; a fact that is not known has none. `at_most`: largest values of facts of the part, in
-    the unit of their key. `unknown`: also of what is unknown because the part states nothing; what it states and is not
-    known to fit stays unknown.
+    `about`: what the findings must be about; empty: anything. `part`, `host`: values of which a fact of the part, and
+    of its slot or host, must have one; a fact that is not known has none. `at_most`: largest values of facts of the
+    part, in the unit of their key. `unknown`: also of what is unknown because the part states nothing; what it states
+    and is not known to fit stays unknown.
     """
 
     rules: tuple[str, ...]

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from renkei.catalogue import Catalogue
-from renkei.fit.rules import RULES
+from renkei.rules.register import RULES
 
 PACK, CAR = "nissan/leaf-40-pack", "nissan/leaf-aze0"
 

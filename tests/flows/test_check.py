@@ -127,6 +127,21 @@ UNREAD = {
     "a maker beside the makers": (
         "maker/acme/maker.toml", "maker", "nothing reads this folder; makers are folders in 'makers'",
     ),
+    "aids in a folder with another name": (
+        "aid/hoist.toml", "aid", "nothing reads this folder; did you mean 'aids'?",
+    ),
+    "standards in a folder with another name": (
+        "standard/ours.toml", "standard", "nothing reads this folder; did you mean 'standards'?",
+    ),
+    "apps in a folder with another name": (
+        "app/speed.toml", "app", "nothing reads this folder; did you mean 'apps'?",
+    ),
+    "an aid with another ending": (
+        "aids/hoist.tml", "aids/hoist.tml", "nothing reads this file; expected aids/NAME.toml",
+    ),
+    "a standard in a folder too deep": (
+        "standards/old/ours.toml", "standards/old/ours.toml", "nothing reads this file; expected standards/NAME.toml",
+    ),
     "vehicles without a maker": (
         "vehicles/one.toml", "vehicles", "nothing reads this folder; makers are folders in 'makers'",
     ),

@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from renkei import evidence
 from renkei.catalogue import Catalogue
-from renkei.fit.finding import Verdict
 from renkei.flows.contract import KIND, contract, digest_of, digests, sealed
 from renkei.flows.judge import judge
+from renkei.rules.finding import Verdict
 
 SAID = 'source = ["book"]'
 FILES = {

@@ -6,11 +6,11 @@ import pytest
 
 from renkei.catalogue import Catalogue
 from renkei.errors import InputError
-from renkei.fit.judge import part_in_host
-from renkei.fit.pair import SILENT
-from renkei.fit.rules import RULES
 from renkei.flows.judge import judge
 from renkei.flows.pairs import Pairs
+from renkei.rules.judge import part_in_host
+from renkei.rules.pair import SILENT
+from renkei.rules.register import RULES
 
 ALL = Catalogue()
 PAIRS = Pairs(ALL, simulated=False)

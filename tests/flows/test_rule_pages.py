@@ -9,8 +9,8 @@ import pytest
 
 from renkei.catalogue import Catalogue
 from renkei.facts import GROUPS
-from renkei.fit.rules import RULES
 from renkei.flows.rule_pages import as_markdown, page
+from renkei.rules.register import RULES
 
 ROOT = Path(__file__).parents[2]
 ALL = Catalogue()

@@ -83,25 +83,28 @@ FAULTS = {
     "a part of another kind": (
         {"vehicles__one": CAR + '[slots.battery]\nkind = "battery-pack"\nfitted = "nissan/em57-110-e-axle"'},
         "slots.battery.fitted",
-        "expected a part of kind battery-pack, got 'nissan/em57-110-e-axle', which is of kind e-axle"),
+        "expected a part of kind battery-pack, not e-axle, got 'nissan/em57-110-e-axle'"),
     "a part that its own slot refuses": (
         {"vehicles__one": CAR + '[slots.battery]\nkind = "battery-pack"\nfitted = "nissan/leaf-40-pack"\n'
          '[slots.battery.requires]\nmass = { max = 300, source = ["book"] }'},
         "slots.battery.requires.mass",
-        "nissan/leaf-40-pack, which is fitted, has 303, and the slot asks for at most 300"),
+        "expected a limit that nissan/leaf-40-pack keeps, which is fitted and has 303, got 'at most 300'"),
     "a window upside down": (
         {"parts__two": PACK + "[facts]\nvoltage_min = { value = 400, source = ['book'] }\n"
          "voltage_max = { value = 300, source = ['book'] }"},
-        "facts.voltage_min", "400 is not below voltage_max, 300"),
+        "facts.voltage_min", "expected less than voltage_max, 300 V, got 400"),
     "a checksum that is none": (
         {"parts__two": PACK + "[messages.provides]\n'can.0x1DB' = { checksum = 'crc8-0x86', source = ['book'] }"},
-        "messages.provides.can.0x1db.checksum", "unknown checksum 'crc8-0x86'; did you mean 'crc8-0x85'?"),
+        "messages.provides.can.0x1DB.checksum",
+        "expected a checksum of 'renkei list checksums', got 'crc8-0x86'; did you mean 'crc8-0x85'?"),
     "a message that its map does not know": (
         {"parts__two": PACK + f"[messages.provides]\n'ev-can.PACK_STATSU' = {{ {ZE1} }}"},
-        "messages.provides.ev-can.PACK_STATSU", "unknown message 'PACK_STATSU'; did you mean 'PACK_STATUS'?"),
+        "messages.provides.ev-can.PACK_STATSU",
+        "expected a message on ev-can of map nissan/leaf-ze1, got 'PACK_STATSU'; did you mean 'PACK_STATUS'?"),
     "a bus that its map does not have": (
         {"parts__two": PACK + f"[messages.provides]\n'ev-cna.PACK_STATUS' = {{ {ZE1} }}"},
-        "messages.provides.ev-cna.PACK_STATUS", "unknown bus 'ev-cna'; did you mean 'ev-can'?"),
+        "messages.provides.ev-cna.PACK_STATUS",
+        "expected a bus of map nissan/leaf-ze1, got 'ev-cna'; did you mean 'ev-can'?"),
     "a misspelt fact": (
         {"parts__two": PACK + "[facts]\nmas = { value = 1, source = ['book'] }"},
         "facts.mas", "expected a fact that 'renkei list facts' names, got 'mas'; did you mean 'mass'?"),

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from renkei.can.dbc import DbcSignal, parse
 from renkei.catalogue import Catalogue
 from renkei.errors import RenkeiError
-from renkei.fit.pair import Spoken
 from renkei.flows.judge import judge
 from renkei.flows.spoken import places, spoken
 from renkei.parts import Talk
+from renkei.rules.pair import Spoken
 
 ALL = Catalogue()
 

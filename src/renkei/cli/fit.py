@@ -17,8 +17,8 @@ from renkei.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from renkei.fit.finding import Finding, Level, Verdict
     from renkei.flows.matrix import Matrix
+    from renkei.rules.finding import Finding, Level, Verdict
 
 EXIT_CODES: dict[Level, int] = {"ok": 0, "degrade": 0, "break": 1, "unknown": 3}
 
@@ -101,8 +101,8 @@ def explain(
 
     Example: renkei explain voltage-window
     """
-    from renkei.fit.rules import RULES, rule_named
     from renkei.flows.rule_pages import page
+    from renkei.rules.register import RULES, rule_named
 
     if rule is None:
         return _print_rules(json)
@@ -150,8 +150,8 @@ def aids(data: say.Data = None, json: say.AsJson = False) -> None:
 
 
 def _print_rules(json: bool) -> None:
-    from renkei.fit.rules import RULES
     from renkei.flows.rule_pages import page
+    from renkei.rules.register import RULES
 
     pages = [page(rule) for rule in RULES.values()]
     if json:
@@ -212,7 +212,7 @@ def _laid_out(layout: object) -> str:
 
 def _shown(verdict: Verdict, every: bool) -> list[Finding]:
     """The heaviest finding of each thing, heaviest first, without those that are ok unless all are asked for."""
-    from renkei.fit.finding import LEVELS
+    from renkei.rules.finding import LEVELS
 
     weight: Callable[[Finding], int] = lambda f: LEVELS.index(f.level)  # noqa: E731
     heaviest: dict[str, Finding] = {}

@@ -17,7 +17,7 @@ from renkei.can.plan import Plan, PlanMessage, PlanRow
 from renkei.can.uds import column_of
 from renkei.catalogue import Catalogue
 from renkei.errors import CatalogueError, InputError, RenkeiError, ValueRefused, clipped
-from renkei.flows.check_parts import check_aids, check_parts, check_slots, check_standards
+from renkei.flows.check_parts import check_aids, check_parts, check_standards, check_thing
 from renkei.flows.judge_app import chosen_app
 from renkei.flows.plans import database, plan_of
 from renkei.flows.unread import is_note, unread
@@ -127,7 +127,7 @@ def _check_vehicles(catalogue: Catalogue, maker: str, report: Report) -> Iterato
             yield from _told(e, file)
             continue
         report.vehicles += 1
-        yield from (Fault(*place) for place in check_slots(catalogue, maker, file or Path(id_), vehicle.slots))
+        yield from (Fault(*place) for place in check_thing(catalogue, vehicle))
         for path, fact in vehicle.attributes.items():
             try:
                 if builtin()[path].kind != "attribute":

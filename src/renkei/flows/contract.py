@@ -7,8 +7,8 @@ from typing import Any
 
 from renkei import evidence
 from renkei.catalogue import Catalogue
-from renkei.fit.finding import Verdict
 from renkei.flows.show import portrait
+from renkei.rules.finding import Verdict
 
 KIND = "verdict on fit"
 

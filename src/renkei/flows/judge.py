@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping
 from renkei.catalogue import Catalogue
 from renkei.errors import InputError, UnknownName
 from renkei.facts import Fact
-from renkei.fit.finding import Verdict
-from renkei.fit.judge import against_standard, part_in_host
-from renkei.fit.pair import Pair
 from renkei.flows.judge_app import chosen_app, judge_app
+from renkei.flows.mistaken import judged_aid, refuse_mistaken
 from renkei.flows.pairs import DoNotMeet, Pairs
 from renkei.parts import Part, Standard
+from renkei.rules.finding import Verdict
+from renkei.rules.judge import against_standard, part_in_host
+from renkei.rules.pair import Pair
+from renkei.rules.register import RULES
 from renkei.vehicle import Vehicle
 from renkei.vocabulary import Vocabulary
 
@@ -27,7 +29,7 @@ class Judges:
         self._catalogue, self._vocabulary = catalogue, vocabulary
         self._chosen, self._others = _with(catalogue, with_)
         self._pairs = Pairs(catalogue, self._others)
-        self._aids = tuple(catalogue.aid(aid) for aid in catalogue.aids)
+        self._aids = tuple(judged_aid(catalogue, aid, RULES) for aid in catalogue.aids)
 
     def judge(self, subject: str, host: str) -> Verdict:
         """The verdict on a part, app or vehicle in a vehicle or part, or by a standard.
@@ -39,6 +41,7 @@ class Judges:
             if named := (*self._chosen, *(part.id for part in self._others)):
                 raise InputError(f"--with {named[0]}: an app is judged without aids")
             return judge_app(catalogue, chosen_app(catalogue, subject, self._vocabulary), host, self._vocabulary)
+        refuse_mistaken(catalogue, (subject, host, *(part.id for part in self._others)))
         if host in catalogue.standards:
             if named := (*self._chosen, *(part.id for part in self._others)):
                 raise InputError(f"--with {named[0]}: a standard is judged without aids")

@@ -7,9 +7,9 @@ from pathlib import Path
 from renkei.app import App
 from renkei.catalogue import Catalogue
 from renkei.catalogue.app_files import judge_paths, read_app
-from renkei.fit.app_on_vehicle import Offered, app_on_vehicle
-from renkei.fit.finding import Verdict
 from renkei.flows.offers import offers
+from renkei.rules.app_on_vehicle import Offered, app_on_vehicle
+from renkei.rules.finding import Verdict
 from renkei.vocabulary import Vocabulary, builtin
 
 

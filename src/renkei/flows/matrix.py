@@ -10,9 +10,9 @@ from renkei.aside import aside
 from renkei.catalogue import Catalogue
 from renkei.errors import UnknownName
 from renkei.facts import PART_KINDS
-from renkei.fit.finding import LEVELS, Verdict
 from renkei.flows.judge import Judges
 from renkei.flows.pairs import SUBJECTS, DoNotMeet
+from renkei.rules.finding import LEVELS, Verdict
 from renkei.vocabulary import Vocabulary
 
 _BATTERIES = ("battery-pack", "battery-module")

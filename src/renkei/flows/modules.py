@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from renkei.catalogue import Catalogue
-from renkei.fit.layout import Layout, Window, laid_out, window
-from renkei.fit.pair import Shown
 from renkei.parts import Part, Slot
+from renkei.rules.layout import Layout, Window, laid_out, window
+from renkei.rules.pair import Shown
 
 
 class LaidOut(NamedTuple):

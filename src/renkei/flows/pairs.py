@@ -8,13 +8,13 @@ from functools import cached_property
 
 from renkei.catalogue import Catalogue
 from renkei.errors import InputError, RenkeiError
-from renkei.fit.layout import as_pack
-from renkei.fit.pair import SILENT, Driven, Pair, Shown, Spoken
 from renkei.flows.drive import drive_vehicle, read_cycle
 from renkei.flows.modules import layout_in, packs_in_use, strings_in_use
 from renkei.flows.spoken import spoken
 from renkei.flows.virtual_car import virtual_car
 from renkei.parts import Part, Slot, Talk
+from renkei.rules.layout import as_pack
+from renkei.rules.pair import SILENT, Driven, Pair, Shown, Spoken
 from renkei.sim.columns import Conditions
 from renkei.vehicle import Vehicle
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from renkei.catalogue import Catalogue
 from renkei.facts import GROUPS
-from renkei.fit.rule import Rule
-from renkei.fit.rules import RULES
+from renkei.rules.register import RULES
+from renkei.rules.rule import Rule
 
 
 class Page(NamedTuple):

@@ -14,11 +14,11 @@ from renkei.app import App
 from renkei.car import Car, connect
 from renkei.catalogue import Catalogue
 from renkei.errors import AppFailed, RenkeiError
-from renkei.fit.finding import Verdict
 from renkei.flows.app_code import Row, code_of, options_of, rows_of
 from renkei.flows.judge_app import judge_app
 from renkei.flows.replay import Replay
 from renkei.flows.up import Cars, Source, UpOptions, up
+from renkei.rules.finding import Verdict
 from renkei.vocabulary import Vocabulary
 
 _LOOK_S = 0.05

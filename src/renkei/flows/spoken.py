@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from renkei.can.dbc import DbcMessage, DbcSignal
 from renkei.catalogue import Catalogue
 from renkei.catalogue.part_reading import full_id
-from renkei.fit.pair import Field, Line, Ranges, Spoken
 from renkei.flows.plans import database
 from renkei.flows.talk import on_bus
 from renkei.parts import Message, Talk
+from renkei.rules.pair import Field, Line, Ranges, Spoken
 from renkei.vehicle import Map, Row
 
 

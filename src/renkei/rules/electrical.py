@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from renkei.fit.finding import Finding
-from renkei.fit.held import enough, ground, same
-from renkei.fit.pair import Pair
-from renkei.fit.rule import rule
+from renkei.rules.finding import Finding
+from renkei.rules.held import enough, ground, same
+from renkei.rules.pair import Pair
+from renkei.rules.rule import rule
 
 
 @rule("B", "precharge_owner", "precharge_resistance", "precharge_time", "precharge_threshold")

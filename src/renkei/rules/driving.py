@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterator
 
 from renkei.facts import number
-from renkei.fit.finding import Finding, Ground
-from renkei.fit.held import enough, ground
-from renkei.fit.pair import Pair
-from renkei.fit.rule import rule
 from renkei.parts import Part
+from renkei.rules.finding import Finding, Ground
+from renkei.rules.held import enough, ground
+from renkei.rules.pair import Pair
+from renkei.rules.rule import rule
 
 
 @rule("C", "ratio", "speed_max", "torque_peak_axle", "drives_axle", "driven_axle", "axle_ratio", "top_speed",

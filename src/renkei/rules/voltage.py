@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from renkei.facts import Fact, number
-from renkei.fit.finding import Finding, Ground, Level
-from renkei.fit.held import alike, enough, ground, held, missing
-from renkei.fit.pair import Pair
-from renkei.fit.rule import rule
 from renkei.parts import Limit, Part
+from renkei.rules.finding import Finding, Ground, Level
+from renkei.rules.held import alike, enough, ground, held, missing
+from renkei.rules.pair import Pair
+from renkei.rules.rule import rule
 
 AS_SOLD = 0.01
 """Windows of packs of one platform, read out of converters, differ by less than this share: 403.2 and 405.5 V."""

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pairs import OWN, fact, limit, part, place
 
-from renkei.fit.layout import Window, as_pack, laid_out, window
+from renkei.rules.layout import Window, as_pack, laid_out, window
 
 NOTHING = Window(None, None, None, None, None, None, None, None, None)
 CELLS = {"cells_series": 8, "cell_voltage_min": 2.5, "cell_voltage_nominal": 3.7, "cell_voltage_max": 4.2}

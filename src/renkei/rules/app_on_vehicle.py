@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from renkei.app import App, Need
 from renkei.errors import InputError
-from renkei.fit.finding import Finding, Ground, Level, Verdict
+from renkei.rules.finding import Finding, Ground, Level, Verdict
 from renkei.units import conversion
 
 Weight = Literal["requires", "uses", "actuates"]

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from renkei.facts import Fact, FactValue, fact_key, number
-from renkei.fit.finding import ROUNDED, Finding, Ground, Level
-from renkei.fit.pair import Pair
 from renkei.parts import Limit
+from renkei.rules.finding import ROUNDED, Finding, Ground, Level
+from renkei.rules.pair import Pair
 
 
 def held(rule: str, limit: Limit, fact: Fact | None, by: str, of: str) -> Finding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from renkei.fit.finding import LEVELS, Finding, Ground, Verdict, heaviest
+from renkei.rules.finding import LEVELS, Finding, Ground, Verdict, heaviest
 
 
 def _finding(level: str, rule: str = "rule") -> Finding:

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from renkei.errors import InputError
 from renkei.facts import number
-from renkei.fit.finding import Finding, Ground, Level
-from renkei.fit.held import alike, same
-from renkei.fit.pair import Field, Line, Pair, Ranges, Spoken
-from renkei.fit.rule import rule
+from renkei.rules.finding import Finding, Ground, Level
+from renkei.rules.held import alike, same
+from renkei.rules.pair import Field, Line, Pair, Ranges, Spoken
+from renkei.rules.rule import rule
 from renkei.units import conversion
 
 LATE = 1.5

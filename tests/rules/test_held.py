@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from pairs import HOST, OWN, PART, at_home, fact, limit, pair, part, place, sources
 
 from renkei.facts import fact_key, number
-from renkei.fit.held import DEMANDS, bounds, demanded, enough, held, limits_on, same
-from renkei.fit.rules import RULES
+from renkei.rules.held import DEMANDS, bounds, demanded, enough, held, limits_on, same
+from renkei.rules.register import RULES
 
 numbers = st.floats(-1e6, 1e6, allow_nan=False).map(lambda value: round(value, 3))
 ends = st.one_of(st.none(), numbers)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pairs import at_home, limit, pair, part, place
 
-from renkei.fit.finding import Finding
-from renkei.fit.judge import part_in_host
-from renkei.fit.rule import Rule, rule
+from renkei.rules.finding import Finding
+from renkei.rules.judge import part_in_host
+from renkei.rules.rule import Rule, rule
 
 
 def test_a_function_becomes_a_rule_under_its_own_name():
@@ -35,7 +35,7 @@ def test_a_rule_is_handed_what_limits_on_its_own_facts_have_shown_and_no_others(
         handed.extend(limits)
         yield Finding("weighs", "ok", "mass", None, None, None, "seen")
 
-    monkeypatch.setattr("renkei.fit.judge.PART_RULES", (weighs,))
+    monkeypatch.setattr("renkei.rules.judge.PART_RULES", (weighs,))
     asks = limit("mass", "battery-pack", maximum=1), limit("length", "battery-pack", maximum=1)
     verdict = part_in_host(pair(part(mass=2, length=2), place(requires=asks)))
     assert [(f.rule, f.about, f.level) for f in handed] == [("weighs", "mass", "break")]

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from renkei.facts import Fact, number
-from renkei.fit.finding import Finding, Ground
-from renkei.fit.held import enough, ground, same
-from renkei.fit.pair import Pair
-from renkei.fit.rule import rule
 from renkei.parts import Part
+from renkei.rules.finding import Finding, Ground
+from renkei.rules.held import enough, ground, same
+from renkei.rules.pair import Pair
+from renkei.rules.rule import rule
 
 
 class _Amps(NamedTuple):

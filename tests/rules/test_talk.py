@@ -6,7 +6,7 @@ import pytest
 from pairs import at_home, bits, field, found, laid, level, levels, limit, line, one, pair, part, place, sources, talk
 from pairs import told as told_by
 
-from renkei.fit.pair import Spoken
+from renkei.rules.pair import Spoken
 
 # --- protocol --------------------------------------------------------------------------------------------------------
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from renkei.facts import Fact, number
-from renkei.fit.finding import Finding, Level
-from renkei.fit.held import enough, ground, limits_on, same
-from renkei.fit.pair import Pair
-from renkei.fit.rule import rule
+from renkei.rules.finding import Finding, Level
+from renkei.rules.held import enough, ground, limits_on, same
+from renkei.rules.pair import Pair
+from renkei.rules.rule import rule
 
 
 @rule(

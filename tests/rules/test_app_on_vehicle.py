@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from renkei.app import App, Need, scopes_of
-from renkei.fit.app_on_vehicle import Offered, app_on_vehicle
-from renkei.fit.rules import RULES
+from renkei.rules.app_on_vehicle import Offered, app_on_vehicle
+from renkei.rules.register import RULES
 
 SPEED, CHARGE, LIGHT = "Vehicle.Speed", "Vehicle.Charge", "Vehicle.Light"
 

@@ -8,10 +8,10 @@ import pytest
 from pairs import HOST, PART, at_home, laid, limit, pair, part, place
 
 from renkei.aid import Aid, Mend
-from renkei.fit.finding import LEVELS
-from renkei.fit.judge import against_standard, part_in_host
-from renkei.fit.rules import PART_RULES
 from renkei.parts import Clause, Standard
+from renkei.rules.finding import LEVELS
+from renkei.rules.judge import against_standard, part_in_host
+from renkei.rules.register import PART_RULES
 
 ORDER = [rule.id for rule in PART_RULES]
 

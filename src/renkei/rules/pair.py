@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from renkei.facts import Fact, fact_key
-from renkei.fit.layout import Layout
 from renkei.parts import Limit, Message, Part, Slot
+from renkei.rules.layout import Layout
 
 Ranges = tuple[tuple[int, int], ...]
 """Inclusive ranges of raw values."""

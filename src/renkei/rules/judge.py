@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 
 from renkei.aid import Aid, Mend
 from renkei.facts import Fact, keys_of, number
-from renkei.fit.finding import LEVELS, Finding, Ground, Verdict
-from renkei.fit.held import demanded, held, limits_on
-from renkei.fit.pair import Pair
-from renkei.fit.rules import PART_RULES, rule_of
 from renkei.parts import Part, Standard
+from renkei.rules.finding import LEVELS, Finding, Ground, Verdict
+from renkei.rules.held import demanded, held, limits_on
+from renkei.rules.pair import Pair
+from renkei.rules.register import PART_RULES, rule_of
 
 
 def part_in_host(pair: Pair, aids: Iterable[Aid] = (), chosen: Iterable[str] = ()) -> Verdict:

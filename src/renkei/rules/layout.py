@@ -9,8 +9,8 @@ from itertools import permutations
 from typing import Any, NamedTuple
 
 from renkei.facts import Fact, number
-from renkei.fit.finding import ROUNDED
 from renkei.parts import Limit, Part, Slot
+from renkei.rules.finding import ROUNDED
 
 _CASE = (
     "hv_connector", "lv_connector", "mounting", "contactor_owner", "contactor_command", "contactor_rating",

@@ -7,7 +7,7 @@ from hypothesis import given as drawn
 from hypothesis import strategies as st
 from pairs import HOST, OWN, PART, at_home, found, laid, level, levels, limit, one, pair, part, place, sources
 
-from renkei.fit.pair import Driven, Shown
+from renkei.rules.pair import Driven, Shown
 
 DRIVE = part("e-axle", "zeta/axle", source="drive", power_peak=100)
 

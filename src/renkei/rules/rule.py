@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from renkei.fit.finding import Finding
-from renkei.fit.pair import Pair
+from renkei.rules.finding import Finding
+from renkei.rules.pair import Pair
 
 Judge = Callable[[Pair, tuple[Finding, ...]], Iterator[Finding]]
 """Takes the pair, and what limits on the facts of the rule have shown; gives all that the rule finds."""

@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from renkei.facts import Claim, Fact, fact_key
-from renkei.fit.finding import Finding
-from renkei.fit.held import demanded, limits_on
-from renkei.fit.layout import as_pack, laid_out, window
-from renkei.fit.pair import Field, Line, Pair, Spoken
-from renkei.fit.rules import RULES
 from renkei.parts import Limit, Message, Part, Slot
+from renkei.rules.finding import Finding
+from renkei.rules.held import demanded, limits_on
+from renkei.rules.layout import as_pack, laid_out, window
+from renkei.rules.pair import Field, Line, Pair, Spoken
+from renkei.rules.register import RULES
 
 PART, HOST, OWN = "acme/part", "zeta/car", "zeta/own"
 

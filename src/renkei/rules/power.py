@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from renkei.facts import number
-from renkei.fit.finding import Finding
-from renkei.fit.held import alike, enough, ground, same
-from renkei.fit.pair import Pair
-from renkei.fit.rule import rule
 from renkei.parts import Part
+from renkei.rules.finding import Finding
+from renkei.rules.held import alike, enough, ground, same
+from renkei.rules.pair import Pair
+from renkei.rules.rule import rule
 
 
 @rule("C", "power_peak", "power_2s", "power_10s", "power_30s", "torque_peak", "torque_curve")

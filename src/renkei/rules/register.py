@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from functools import cache
 
 from renkei.errors import UnknownName
-from renkei.fit import app_on_vehicle as app
-from renkei.fit import body, current, driving, electrical, identity, power, statements, talk, voltage
-from renkei.fit.rule import Rule
+from renkei.rules import app_on_vehicle as app
+from renkei.rules import body, current, driving, electrical, identity, power, statements, talk, voltage
+from renkei.rules.rule import Rule
 
 PART_RULES: tuple[Rule, ...] = (
     identity.place, identity.identity, identity.registration, identity.motor_interface, identity.generation,

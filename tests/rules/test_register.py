@@ -9,8 +9,8 @@ import pytest
 from renkei.catalogue import Catalogue
 from renkei.errors import UnknownName
 from renkei.facts import GROUPS, fact_keys
-from renkei.fit import rules
-from renkei.fit.rules import PART_RULES, RULES, rule_named, rule_of
+from renkei.rules import register
+from renkei.rules.register import PART_RULES, RULES, rule_named, rule_of
 
 ALL = Catalogue()
 
@@ -25,7 +25,7 @@ def unjudged(catalogue: Catalogue) -> list[str]:
 def without_mass(monkeypatch):
     """As if nobody had written the rule for mass."""
     rule_of.cache_clear()
-    monkeypatch.setattr(rules, "PART_RULES", tuple(rule for rule in PART_RULES if rule.id != "mass"))
+    monkeypatch.setattr(register, "PART_RULES", tuple(rule for rule in PART_RULES if rule.id != "mass"))
     yield
     rule_of.cache_clear()
 
@@ -71,7 +71,7 @@ def test_rules_are_asked_group_by_group_and_simulation_comes_last():
 
 
 def test_ids_are_those_of_the_functions_and_no_two_are_alike():
-    assert len(RULES) == len(PART_RULES) + len(rules.APP_RULES)
+    assert len(RULES) == len(PART_RULES) + len(register.APP_RULES)
     assert all(rule.id == id_ for id_, rule in RULES.items())
     assert all(rule.id == rule.judge.__name__.replace("_", "-") for rule in RULES.values())
 

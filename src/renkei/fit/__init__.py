@@ -1,1 +1,0 @@
-"""Whether a thing of one maker works in a car of another: one small function a rule, over nouns, reading nothing."""
