@@ -235,6 +235,42 @@ REFUSED = {
     "a limit without an end": (
         pack("[requires.vehicle]\ntest_mass = { max = 1e308, source = ['book'] }"),
         "requires.vehicle.test_mass.max", "a number of kg"),
+    "a limit that no mass can keep": (
+        pack("[requires.slot]\nmass = { max = 0, source = ['book'] }"),
+        "requires.slot.mass.max", "expected a number above 0 kg, got 0"),
+    "a limit above every share": (
+        pack("[requires.battery-pack]\nsoc_max = { min = 101, source = ['book'] }"),
+        "requires.battery-pack.soc_max.min", "expected 100 percent or less, got 101"),
+    "yes as a limit of a number": (
+        pack("[requires.slot]\nmass = { one_of = [true], source = ['book'] }"),
+        "requires.slot.mass.one_of", "expected a number of kg, got True"),
+    "a text as a limit of a number": (
+        pack("[requires.slot]\nmass = { one_of = ['x'], source = ['book'] }"),
+        "requires.slot.mass.one_of", "expected a number of kg, got 'x'"),
+    "half a cell as a limit": (
+        pack("[requires.slot]\ncells_series = { one_of = [96, 95.5], source = ['book'] }"),
+        "requires.slot.cells_series.one_of", "expected a whole number, got 95.5"),
+    "a number as a limit of a text": (
+        pack("[requires.slot]\nprotocol = { one_of = ['a', 2], source = ['book'] }"),
+        "requires.slot.protocol.one_of", "expected a text, got 2"),
+    "a number as a limit of yes and no": (
+        pack("[requires.slot]\nlimit_messages = { one_of = [1], source = ['book'] }"),
+        "requires.slot.limit_messages.one_of", "expected true or false, got 1"),
+    "a number as a limit of a list": (
+        pack("[requires.slot]\ncharge_modes = { one_of = [3], source = ['book'] }"),
+        "requires.slot.charge_modes.one_of", "expected a text, got 3"),
+    "a limit that is no choice": (
+        pack("[requires.slot]\ncooling = { one_of = ['air', 'liqiud'], source = ['book'] }"),
+        "requires.slot.cooling.one_of", "did you mean 'liquid'"),
+    "values as a limit of a curve": (
+        pack("[requires.vehicle]\ndc_charge_curve = { one_of = [1], source = ['book'] }"),
+        "requires.vehicle.dc_charge_curve", "stated = true, as dc_charge_curve is a curve"),
+    "a unit beside a limit of a choice": (
+        pack("[requires.slot]\ncooling = { one_of = ['air'], unit = 'kg', source = ['book'] }"),
+        "requires.slot.cooling.unit", "no unit beside a choice"),
+    "a message that is lost before the next is due": (
+        pack("[messages.requires]\n'can.0x390' = { cycle_ms = 100, timeout_ms = 20, source = ['book'] }"),
+        "messages.requires.can.0x390.timeout_ms", "expected at least its cycle, 100 ms, got 20.0"),
     "a limit of a text": (
         pack("[requires.slot]\nprotocol = { max = 2, source = ['book'] }"),
         "requires.slot.protocol", "one_of or stated"),
@@ -262,6 +298,21 @@ def test_a_wrong_file_is_named_with_its_key(tmp_path, text, key, expected):
     assert expected in str(e.value)
     assert str(tmp_path / "makers/acme/parts/one.toml") in str(e.value)
     assert "\n" not in str(e.value)
+
+
+def test_values_of_a_limit_are_converted_as_facts_are(tmp_path):
+    text = pack("[requires.slot]\nvoltage_max = { one_of = [0.4, 0.8], unit = 'kV', source = ['book'] }")
+    (limit,) = catalogue(tmp_path, one=text).part("acme/one").requires
+    assert limit.one_of == (400, 800)
+    assert limit.met_by(fact(400)) is True
+
+
+def test_mistakes_of_two_slots_are_told_at_once(tmp_path):
+    slots = "".join(f"[slots.{n}.facts]\nmas = {{ value = 1, source = ['book'] }}\n" for n in "ab")
+    text = pack("[slots.a]\nkind = 'inverter'\n[slots.b]\nkind = 'motor'\n" + slots)
+    with pytest.raises(CatalogueError) as e:
+        catalogue(tmp_path, one=text).part("acme/one")
+    assert [each.key for each in (e.value, *e.value.others)] == ["slots.a.facts.mas", "slots.b.facts.mas"]
 
 
 def test_all_mistakes_of_a_file_are_told_at_once(tmp_path):
