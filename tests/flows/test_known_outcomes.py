@@ -39,6 +39,7 @@ TRIALS = [
     Trial(2, "nissan/leaf-24-aze0-pack", "nissan/leaf-ze0", ("connectors",)),
     Trial(2, "nissan/leaf-30-pack", "nissan/leaf-ze0", ("connectors",)),
     Trial(2, "nissan/leaf-40-pack", "nissan/leaf-ze0", ("connectors",)),
+    Trial(2, "nissan/leaf-62-pack", "nissan/leaf-ze0", ("connectors",), mounted=("springs", "spacers")),
     Trial(3, "nissan/leaf-62-pack", "nissan/leaf-aze0", ("mass", "mounting")),
     Trial(3, "nissan/leaf-62-pack", "nissan/leaf-ze1-40", ("mass", "mounting"), figure=107),
     Trial(4, "nissan/leaf-62-pack", "nissan/leaf-ze1-40", ("protocol",), mounted=("springs", "spacers")),
@@ -96,7 +97,7 @@ def _close(value, figure):
 def test_with_the_aids_that_the_row_names_it_has_the_level_that_it_records(trial):
     row = rows()[trial.case]
     aids = [LEAF_AIDS.get(aid.strip(), aid.strip()) for aid in row["with"].split(";")]
-    verdict = judge(ALL, trial.subject, trial.host, (*aids, *trial.brought))
+    verdict = judge(ALL, trial.subject, trial.host, (*aids, *trial.mounted, *trial.brought))
     assert verdict.level == row["level_with"]
 
 
