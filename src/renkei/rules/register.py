@@ -7,7 +7,7 @@ from functools import cache
 
 from renkei.errors import UnknownName
 from renkei.rules import app_on_vehicle as app
-from renkei.rules import body, current, driving, electrical, identity, power, statements, talk, voltage
+from renkei.rules import body, current, driving, electrical, identity, messages, power, signals, statements, voltage
 from renkei.rules.rule import Rule
 
 PART_RULES: tuple[Rule, ...] = (
@@ -21,9 +21,10 @@ PART_RULES: tuple[Rule, ...] = (
     current.charge_and_regeneration, power.limit_signals, power.dc_charging, driving.drive_train, driving.losses,
     body.cooling, body.heat, body.venting,
     body.mass, body.envelope, body.mounting, body.connectors, body.road_load,
-    talk.protocol, talk.messages_to_part, talk.messages_to_host, talk.message_timing, talk.message_checks,
-    talk.message_meaning, talk.signal_unit, talk.signal_scale, talk.signal_sign, talk.signal_values,
-    talk.signal_definition,
+    messages.protocol, messages.messages_to_part, messages.messages_to_host, messages.message_timing,
+    messages.message_checks,
+    signals.message_meaning, signals.signal_unit, signals.signal_scale, signals.signal_sign, signals.signal_values,
+    signals.signal_definition,
     statements.state_machine, statements.diagnostics, statements.safety, statements.approval, statements.life_cycle,
     statements.provenance,
     driving.driving,
