@@ -20,8 +20,7 @@ def cooling(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
 
     A part that needs no cooling works where others are cooled. One that needs coolant is lost in a bay without, and
     one that needs air in a bay with coolant. Medium, coupling and who commands the pump must be the same; flow and
-    inlet temperature of the host must be what the part needs. Battery module standard D1, e-axle standard D1 to D3,
-    vehicle profile D2.
+    inlet temperature of the host must be what the part needs.
     """
     yield from limits
     own, other = pair.part.facts.get("cooling"), pair.of_host("cooling")
@@ -39,7 +38,7 @@ def heat(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """The bay must carry away the heat of continuous power.
 
     Where a part states its heat at continuous power and how well it gives heat away, it settles above the air by their
-    quotient; at 40 Celsius it must stay below its warmest temperature in use. Battery module standard D2 to D5.
+    quotient; at 40 Celsius it must stay below its warmest temperature in use.
     """
     yield from limits
     watts, per_kelvin = number(pair.part.facts, "heat_continuous"), number(pair.part.facts, "heat_transfer")
@@ -57,7 +56,7 @@ def heat(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
 def venting(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """Gas of a failing cell must leave the bay away from people.
 
-    Statements of both sides are compared; where they differ somebody must read them. Battery module standard D7 and D8.
+    Statements of both sides are compared; where they differ somebody must read them.
     """
     yield from limits
     yield from same(pair, "venting", ("vent_path",), otherwise="unknown")
@@ -74,7 +73,6 @@ def mass(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     the load that the car may carry. The published case is a 62 kWh pack, 107 kg above the one of 40 kWh, which needs
     stronger springs. Where curb and gross mass are known, what is left of the load is told. How the load shares between
     the axles follows from the place of the part, which nobody publishes: axle loads are judged where a limit asks.
-    Battery module standard E1, e-axle standard E1, vehicle profile E1, E8 to E10.
     """
     own, other = pair.part.facts.get("mass"), pair.fitted.facts.get("mass") if pair.fitted else None
     more = ""
@@ -124,7 +122,6 @@ def envelope(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
 
     Where both name the same mounting pattern and the part states no size, the pattern speaks for it, and the rule
     `mounting` judges. A module is laid out in the free box of the bay; how many lie in it is told with the layout.
-    Battery module standard E2 to E4, vehicle profile E2 to E4.
     """
     if pair.module is not None:
         yield from _in_the_box(pair)
@@ -166,8 +163,7 @@ def mounting(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
 
     Names of patterns are compared: a pattern stands for points, datum and thickness. The published case is a thicker
     pack that needs spacers between body and pack. Modules lie in the case of the pack that they replace: whether its
-    tray takes them is unknown unless they are those that it is made of. Battery module standard E7 to E10, e-axle
-    standard E2, vehicle profile E5.
+    tray takes them is unknown unless they are those that it is made of.
     """
     if pair.module is not None:
         yield _in_the_tray(pair)
@@ -193,7 +189,7 @@ def connectors(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """High-voltage and low-voltage connectors must mate.
 
     Names of connectors are compared. The published case is the first Leaf, whose two connectors no later pack has; an
-    adaptor mends it. Battery module standard E5 and E6, e-axle standard E3 and E4, vehicle profile E6 and E7.
+    adaptor mends it.
     """
     if pair.module is not None:
         return  # the case keeps its own
@@ -207,6 +203,6 @@ def connectors(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
 def road_load(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """What the road takes from the car must be known, or nothing can be said of range.
 
-    Facts of the vehicle, judged as limits and by the vehicle profile E11 to E13 and E15.
+    Facts of the vehicle, judged as limits and by the standard for vehicles.
     """
     yield from limits

@@ -30,7 +30,7 @@ def peak_current(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     the pack's nominal voltage is compared with what the pack states, or is known to give in the car that it is sold
     with. The load of a single cell is told as a multiple of its capacity. Less than the drive asks for is a loss of
     power; nothing known is unknown. The car's own pack behind a stronger drive is no loss while it gives what the car
-    is sold with. Battery module standard C2, e-axle standard B5.
+    is sold with.
     """
     yield from (_own_pack(pair, finding) for finding in limits)
     announced = any(f.about == "current_limit_announced" and f.level != "unknown" for f in limits)
@@ -147,7 +147,6 @@ def continuous_power(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Findin
     """The pack must give without end the current that the drive takes without end.
 
     A motorway is longer than any peak. Judged where slot or drives state what they take and the pack what it gives.
-    Battery module standard C4, e-axle standard C2.
     """
     yield from limits
     for pack in pair.packs:
@@ -201,7 +200,7 @@ def charge_and_regeneration(pair: Pair, limits: tuple[Finding, ...]) -> Iterator
 
     The braking power of all drives and the car's fast charging are compared with the largest charge current that the
     pack states. A pack that takes less is protected by the limits it sends; the host then brakes with friction and
-    charges more slowly. Battery module standard C3, C6 and D6, e-axle standard C7.
+    charges more slowly.
     """
     yield from limits
     for pack in pair.packs:

@@ -19,7 +19,7 @@ def drive_train(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """The e-axle must drive the axle that the host has it on, up to the host's top speed, with enough torque.
 
     Its top speed is that of its motor through ratio and tyres. Torque at the wheels is compared with that of the e-axle
-    that the car is sold with, as stated or as torque times ratio. E-axle standard C4 to C6 and C9.
+    that the car is sold with, as stated or as torque times ratio.
     """
     yield from limits
     if pair.part.kind != "e-axle" or pair.slot is None:
@@ -69,10 +69,7 @@ def _top_speed(pair: Pair) -> Iterator[Finding]:
 
 @rule("C", "efficiency_peak", "loss_map")
 def losses(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
-    """Losses of the drive make consumption; judged as limits, and by simulation in the rule `driving`.
-
-    E-axle standard C8.
-    """
+    """Losses of the drive make consumption; judged as limits, and by simulation in the rule `driving`."""
     yield from limits
 
 
@@ -86,7 +83,7 @@ def driving(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     Both are simulated over the same cycle, with the part and with what the maker fits. A range shorter by more than 2
     percent degrades, and so does a car that falls short of a cycle which it followed before. A simulation rests on
     named assumptions where facts are unknown: it never turns an unknown into ok, and it breaks nothing.
-    `renkei drive --battery PART` shows all of it. Vehicle profile D1.
+    `renkei drive --battery PART` shows all of it.
     """
     yield from limits
     driven = pair.driven

@@ -14,7 +14,7 @@ from renkei.rules.rule import rule
 def precharge(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """One side, and one only, must charge the intermediate circuit before the main contactors close.
 
-    Where nobody does, the contactors weld; where both do, neither gets done in its time. Vehicle profile B.
+    Where nobody does, the contactors weld; where both do, neither gets done in its time.
     """
     yield from limits
     yield from same(pair, "precharge", ("precharge_owner",), otherwise="break", lost="none")
@@ -24,7 +24,7 @@ def precharge(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
 def insulation(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """The insulation must be measured once, and the interlock loop must be closed through both sides.
 
-    Two monitors disturb each other, none leaves a fault unseen. Battery module standard B8, e-axle standard B6 and B7.
+    Two monitors disturb each other, none leaves a fault unseen.
     """
     yield from limits
     yield from same(pair, "insulation", ("insulation_monitor",), otherwise="break", lost="none")
@@ -35,7 +35,7 @@ def insulation(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
 def low_voltage_supply(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """The 12 V supply of the host must stay within what the electronics of the part need.
 
-    A window that the place states must lie within that of the part. E-axle standard B8.
+    A window that the place states must lie within that of the part.
     """
     yield from limits
 
@@ -48,7 +48,7 @@ def energy(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """The pack must hold the energy that the host is sold with; less is a loss.
 
     Usable energy is compared where both state it, else gross energy. What the car makes of it is the range, which has a
-    rule of its own. Battery module standard B5 and B6.
+    rule of its own.
     """
     yield from limits
     if not pair.is_battery or pair.slot is None:

@@ -28,7 +28,7 @@ def place(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
 def identity(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """The host must be able to tell which part it holds.
 
-    Judged by the limits that either side states. Battery module standard A1 to A3, e-axle standard A1.
+    Judged by the limits that either side states.
     """
     yield from limits
 
@@ -49,7 +49,7 @@ def registration(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
 
     A part or host that must be registered, or that holds keys, does not start with another one until a tool has made
     them known to each other: the published case is P3102 until a dealer's tool has registered the pack. A part
-    that needs no pairing starts anywhere. Battery module standard A6, e-axle standard A6.
+    that needs no pairing starts anywhere.
     """
     yield from limits
     own, other = pair.part.facts.get("pairing"), pair.of_host("pairing")
@@ -75,7 +75,7 @@ def generation(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
 
     Judged by the limits that part and slot state: in the oldest Leaf, codes that mean nothing remain with every later
     pack, also behind a CAN bridge. That two generations differ is no finding: what differs in them has rules of its
-    own. E-axle standard A2, vehicle profile A1.
+    own.
     """
     yield from limits
 
@@ -86,7 +86,6 @@ def software_version(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Findin
 
     The published case is a power control unit that sets a fault with a module of another software, although every part
     is sound. Versions that differ, with no limit that names them, are unknown: they are known to work only as sold.
-    Battery module standard A4 and A5, e-axle standard A3.
     """
     yield from limits
     yield from same(pair, "software-version", ("software_version", "hardware_version"), otherwise="unknown")
@@ -106,7 +105,7 @@ def vocabulary_version(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Find
 def calibration(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """The calibration of the part must be the one that the host asks for.
 
-    Torque is only as right as the calibration of this very motor. E-axle standard A4.
+    Torque is only as right as the calibration of this very motor.
     """
     yield from limits
     yield from same(pair, "calibration", ("calibration_id",), otherwise="unknown")
@@ -117,7 +116,7 @@ def resolver(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """An inverter must know the angle of the motor's resolver.
 
     One that learns it needs nothing. Where a tool writes it, an inverter on another motor works with less until that is
-    done. An inverter and a motor that come together as an e-axle bring their coding. E-axle standard A5.
+    done. An inverter and a motor that come together as an e-axle bring their coding.
     """
     yield from limits
     fact, of = pair.part.facts.get("resolver_offset_coding"), pair.part.id

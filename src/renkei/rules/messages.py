@@ -22,8 +22,7 @@ def protocol(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     Names of message sets are compared. Two sets break even where most messages are alike: published cases are packs of
     30, 40 and 62 kWh in a car of 24 kWh, and a pack of 2024 whose first start works and whose second one fails. A CAN
     bridge rewrites what differs. Modules bring no set of their own into the host's case: whether its controller reads
-    their sensors is unknown unless they are those that it is made of. Battery module standard F1 and F2, e-axle
-    standard F1 and F2, vehicle profile F1.
+    their sensors is unknown unless they are those that it is made of.
     """
     if pair.module is not None:
         said = f"whether the controller of the car's pack reads the sensors of {pair.module.id} is not stated"
@@ -80,7 +79,7 @@ def messages_to_part(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Findin
     """The host must send every message that the part waits for.
 
     The published case is a pack of 2013 and later that waits for 0x390 and 0x393 in a car whose charger sends 0x380 and
-    0x5BF: P3196, and no charging. What a recording of the host has shown counts as sent. Battery module standard F1.
+    0x5BF: P3196, and no charging. What a recording of the host has shown counts as sent.
     """
     yield from limits
     yield from _missing(pair, "messages-to-part", by_part=True)
@@ -90,8 +89,7 @@ def messages_to_part(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Findin
 def messages_to_host(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """The part must send every message that the host waits for.
 
-    What is lost without each is told: contactors that do not close, no regeneration, no state of charge. E-axle
-    standard F1.
+    What is lost without each is told: contactors that do not close, no regeneration, no state of charge.
     """
     yield from limits
     yield from _missing(pair, "messages-to-host", by_part=False)
@@ -154,7 +152,7 @@ def message_timing(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]
 def message_checks(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """Checksum and counter of a message must be those that the other side checks.
 
-    A message whose checksum fails is as good as not sent. Battery module standard F7 and F8, e-axle standard F5 and F6.
+    A message whose checksum fails is as good as not sent.
     """
     yield from limits
     yield from same(pair, "message-checks", ("e2e_profile", "security"), otherwise="break")

@@ -17,8 +17,7 @@ def peak_power(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """The drive must give the power and the torque that the host is sold with.
 
     A drive with less is a loss, one with more is judged by what pack and controller give it. Powers of a pack are
-    judged by the rule `peak-current`, and here where the slot states for how long it draws how much. Battery module
-    standard C1, e-axle standard C1 and C3.
+    judged by the rule `peak-current`, and here where the slot states for how long it draws how much.
     """
     yield from limits
     if pair.is_battery:
@@ -81,7 +80,7 @@ def limit_signals(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """The host must hear the pack's limits often enough, and must obey a limit of 0.
 
     The published case: full regeneration allowed in extreme cold, as the charge limit of one firmware runs below zero.
-    What either side does at 0 must be the same. Battery module standard C7 and F6.
+    What either side does at 0 must be the same.
     """
     yield from limits
     yield from same(pair, "limit-signals", ("limit_zero",), otherwise="break", lost="ignored")
@@ -94,7 +93,7 @@ def dc_charging(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
 
     Ways of charging that the host offers and the pack does not know are lost. A pack that takes less charges more
     slowly. That messages of fast charging differ is found by the rules of messages: the published case is a 62 kWh pack
-    that drives and charges on AC in a car of 40 kWh, and fails at the fast charger. Vehicle profile B.
+    that drives and charges on AC in a car of 40 kWh, and fails at the fast charger.
     """
     yield from limits
     if not pair.is_battery:
@@ -118,6 +117,6 @@ def ac_charging(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """What the part asks of the host's on-board charger must be there.
 
     The charger belongs to the host and stays. That the pack does not wait for messages which this charger never sends
-    is found by the rule `messages-to-part`. Vehicle profile B.
+    is found by the rule `messages-to-part`.
     """
     yield from limits

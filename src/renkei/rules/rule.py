@@ -14,7 +14,10 @@ Judge = Callable[[Pair, tuple[Finding, ...]], Iterator[Finding]]
 
 
 class Rule(NamedTuple):
-    """`group`: letter of its facts. `keys`: the facts, of which every limit and every clause is judged by this rule."""
+    """`group`: letter of its facts. `keys`: the facts, of which every limit and every clause is judged by this rule.
+
+    The clauses that it checks are found by its facts: flows/rule_pages.py adds them to its manual page.
+    """
 
     id: str
     group: str

@@ -152,7 +152,7 @@ def signal_sign(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """Currents and powers must have the same sign on both sides, and be signed on both or on none.
 
     The published case is a fleet table whose consumption drifts to zero, as one model's power has the other sign; and a
-    current read without its sign, which shows 1023.5 A at rest. Battery module standard F3, e-axle standard F3.
+    current read without its sign, which shows 1023.5 A at rest.
     """
     yield from limits
     yield from same(pair, "signal-sign", ("current_sign", "power_sign"), otherwise="break")
@@ -170,8 +170,7 @@ def signal_values(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """A raw value must stand for the same on both sides.
 
     The published case is gear 7: L in one maker's cars, B in another's. Values that mark that there is none count too:
-    the full capacity of a 62 kWh pack is what a car of 40 kWh takes for not available. E-axle standard F4, vehicle
-    profile F4.
+    the full capacity of a 62 kWh pack is what a car of 40 kWh takes for not available.
     """
     yield from limits
     gears, car = pair.part.facts.get("gear_codes"), pair.facts.get("gear_codes")
@@ -211,7 +210,7 @@ def signal_definition(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Findi
     """State of charge, health and full energy must mean the same to both sides.
 
     A host that takes the charge of the cells for the usable one ends fast charging at the wrong place. Definitions are
-    texts: where they differ somebody must read them. Battery module standard F4 and F5, vehicle profile F3.
+    texts: where they differ somebody must read them.
     """
     yield from limits
     yield from same(pair, "signal-definition", ("soc_definition", "soh_definition"), otherwise="unknown")

@@ -20,7 +20,7 @@ def state_machine(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     The first start is not the test, the second one is: published cases are a pack of 2024 in a car of 2013 whose first
     start works and whose later ones fail, and packs that fault after switching off because a handshake was skipped.
     Texts of both sides are compared; where they differ somebody must read them. A part that needs longer to switch off
-    than the host leaves it is degraded. Battery module standard G, e-axle standard G1 to G5, vehicle profile G1 to G3.
+    than the host leaves it is degraded.
     """
     yield from limits
     texts = ("wake", "sleep", "close_sequence", "close_permission", "open_sequence", "crash", "balancing_condition")
@@ -35,7 +35,7 @@ def diagnostics(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """A workshop must be able to read the part in the host, and must know which codes mean nothing there.
 
     Codes that are known to stay with a foreign host are told, and degrade nothing by themselves: published lists exist
-    for Leaf packs behind a CAN bridge. Battery module standard H, e-axle standard H1 and H2, vehicle profile H1 and H2.
+    for Leaf packs behind a CAN bridge.
     """
     yield from limits
     yield from same(pair, "diagnostics", ("diagnostic_protocol",), otherwise="unknown")
@@ -50,7 +50,7 @@ def diagnostics(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
 def safety(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """Safety integrity, safe state and reaction time must be those that the host's safety case rests on.
 
-    Statements are compared; no software proves them. Battery module standard I, e-axle standard I1 to I3.
+    Statements are compared; no software proves them.
     """
     yield from limits
     yield from same(pair, "safety", ("integrity_level", "safe_state"), otherwise="unknown")
@@ -60,8 +60,7 @@ def safety(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
 def approval(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """An exchange must not end the approval of the car, and somebody must own a new one.
 
-    A part that states a lack of an approval which the car has is told. Battery module standard I, e-axle standard I4 to
-    I6, vehicle profile I1 to I4.
+    A part that states a lack of an approval which the car has is told.
     """
     yield from limits
     for key in ("un_r100", "un_r10", "un_r155"):
@@ -78,8 +77,7 @@ def approval(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
 def life_cycle(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """The part must be told of the car's life what it needs to know its own; warranty and second use must be settled.
 
-    Inputs that the part needs and the host does not give make its state of health wrong. Battery module standard J,
-    e-axle standard J1, vehicle profile J1 and J2.
+    Inputs that the part needs and the host does not give make its state of health wrong.
     """
     yield from limits
     own, given = pair.part.facts.get("age_inputs"), pair.slot.facts.get("age_inputs") if pair.slot else None
@@ -98,8 +96,7 @@ def provenance(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """A verdict is worth what its facts are worth.
 
     Judged by the standards, which ask for documents or measurements; that most public facts are read out of converters
-    is told with each fact. A part that nobody makes fits no car. Battery module standard K, e-axle standard K1 and K2,
-    vehicle profile K1.
+    is told with each fact. A part that nobody makes fits no car.
     """
     yield from limits
     synthetic = pair.part.facts.get("synthetic")

@@ -40,7 +40,7 @@ def voltage_window(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]
     converter and heater seldom state theirs: they are known to work in the window of the pack that the car is sold
     with, and a wider one is unknown. Fast charging ends below the pack's full voltage where the car asks the charger
     for less. Published cases: 806 V on a capacitor of 600 V; a pack that ends at 218 V on an inverter that is cut back
-    below 240 V. Battery module standard B2 to B4, e-axle standard B1 to B4, vehicle profile B1 and B2.
+    below 240 V.
     """
     yield from sorted(limits, key=lambda f: f.about != "voltage_max")
     yield from _never_reached(pair)
@@ -160,7 +160,7 @@ def layout(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     As many in series as come nearest to the voltage of the host's own pack within its window; as many strings as mass
     and envelope of the bay allow where both are known, else as the current and the energy as sold ask for. Case,
     contactors, controller and cooling stay those of the pack that the modules replace. What then binds is judged by the
-    other rules on the whole pack. Battery module standard 1.1 and B1.
+    other rules on the whole pack.
     """
     yield from limits
     if pair.module is None:
@@ -185,7 +185,7 @@ def series_count(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
 
     A pack brings its own controller. Modules laid out in the host's case are watched by the one of the pack that they
     replace: the published case is a controller that sets faults with another number of cells in series, for its
-    balancing chips then have nothing to measure. Battery module standard B1.
+    balancing chips then have nothing to measure.
     """
     yield from limits
     if pair.module is None or pair.fitted is None:
@@ -211,7 +211,6 @@ def cell_voltage(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
 
     A pack's own controller sees to that. Modules in a host's case are watched by the host's controller, whose limits
     are those of the cells that it was made for: cells that bear less are overcharged, ones that bear more give less.
-    Battery module standard B2, B3 and B9.
     """
     yield from limits
     if pair.module is None or pair.fitted is None:
