@@ -69,7 +69,10 @@ def _top_speed(pair: Pair) -> Iterator[Finding]:
 
 @rule("C", "efficiency_peak", "loss_map")
 def losses(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
-    """Losses of the drive make consumption; judged as limits, and by simulation in the rule `driving`."""
+    """Losses of the drive make consumption.
+
+    Judged as limits; what they do to the range is found by simulation, in the rule `driving`.
+    """
     yield from limits
 
 
