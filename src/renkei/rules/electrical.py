@@ -71,7 +71,6 @@ def energy(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
 def resistance(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """Inner resistance makes voltage under load, heat, and power at low charge.
 
-    Judged as a limit; what follows from it is found by the rules of power and by simulation. Battery module standard
-    B7.
+    Judged as a limit; what follows from it is found by the rules of power and by simulation.
     """
     yield from limits

@@ -41,8 +41,7 @@ def power_when_cold_or_empty(pair: Pair, limits: tuple[Finding, ...]) -> Iterato
 
     With a table of limits the lowest power in it is compared with the drive's peak. With resistance and open-circuit
     voltage instead, the power at 10 percent of charge is that at which the terminals reach their lowest voltage:
-    Vmin (OCV - Vmin) / R. Less is normal, and is told as degrade with the place where it binds. Battery module standard
-    C5 and C8.
+    Vmin (OCV - Vmin) / R. Less is normal, and is told as degrade with the place where it binds.
     """
     yield from limits
     drives = pair.e_axles
