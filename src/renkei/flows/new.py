@@ -238,7 +238,7 @@ def _facts(kind: str, source: str) -> Iterator[str]:
 def _example(key: FactKey) -> str:
     """A value that the key admits; lowest, nominal and highest of one quantity rise in this order."""
     if key.type in ("number", "integer"):
-        step = 3 if key.name.endswith("_max") else 2 if key.name.endswith("_nominal") else 1
+        step = 3 if key.name.endswith(("_max", "_rating")) else 2 if key.name.endswith("_nominal") else 1
         return str(step) if key.highest is None or step <= key.highest else "1"
     if key.columns:
         return "{ " + ", ".join(f"{name} = [0.0, 1.0]" for name in key.columns) + " }"
