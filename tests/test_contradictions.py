@@ -44,6 +44,9 @@ CONTRADICT = {
         "facts.temperature_min", "expected less than temperature_max, -20 Celsius, got 60"),
     "a supply upside down": (
         {"low_voltage_min": 16, "low_voltage_max": 9}, "facts.low_voltage_min", "less than low_voltage_max, 9 V"),
+    "coolant colder at its warmest": (
+        {"coolant_inlet_min": 40, "coolant_inlet_max": 20}, "facts.coolant_inlet_min", "less than coolant_inlet_max"),
+    "empty above full": ({"soc_min": 95, "soc_max": 5}, "facts.soc_min", "less than soc_max, 5 percent, got 95"),
     "more energy to use than there is": (
         {"energy_usable": 61.3, "energy_gross": 60},
         "facts.energy_usable", "expected at most energy_gross, 60 kWh, got 61.3"),
@@ -119,6 +122,12 @@ def test_e_axles_are_judged_as_packs_are(tmp_path):
         "facts.torque_continuous",
         "facts.dc_voltage_full_power",
     }
+
+
+def test_a_window_of_an_inverter_upside_down(tmp_path):
+    made = catalogue(tmp_path, kind="inverter", dc_voltage_min=420, dc_voltage_max=420)
+    with pytest.raises(CatalogueError, match="dc_voltage_min: expected less than dc_voltage_max, 420 V, got 420"):
+        made.part("acme/one")
 
 
 def test_what_a_place_offers_is_judged_too(tmp_path):
