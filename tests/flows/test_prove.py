@@ -19,7 +19,9 @@ from renkei import evidence
 from renkei.catalogue import Catalogue
 from renkei.errors import InputError, LogError, UnknownName
 from renkei.flows.plans import plan_of
-from renkei.flows.prove import Proof, map_digest, prove, try_on, verdict
+from renkei.flows.prove import Proof, map_digest, physical, prove, try_on, verdict
+from renkei.flows.prove_bus import COVERAGE, Check
+from renkei.flows.prove_physics import Judgement, Relation, relations
 from renkei.vehicle import Map, Row
 from renkei.vocabulary import builtin
 
@@ -268,3 +270,24 @@ def test_the_identity_of_a_real_car_is_not_in_its_evidence() -> None:
     told = json.dumps(proof.as_json())
     assert "VehicleIdentification.VIN" not in told
     assert "JA4" not in told
+
+
+def test_that_a_field_changes_slowly_refutes_and_never_supports() -> None:
+    for relation in relations():
+        held = physical(relation, Judgement("supports", "", ""))
+        assert held.strong == (relation.kind != "rate" and not relation.numbers.get("weak")), relation.name
+    steady = [physical(r, Judgement("supports", "", "")) for r in relations() if r.kind == "rate"]
+    covered = Check(f"{COVERAGE} can", "supports", "", "", "")
+    assert verdict([covered, *steady]) == "unknown"
+    assert verdict([covered, *steady, physical(steady_of("rate"), Judgement("refutes", "", ""))]) == "refutes"
+
+
+def steady_of(kind: str) -> Relation:
+    return next(r for r in relations() if r.kind == kind)
+
+
+def test_signals_that_no_relation_was_decided_on_are_named(drive: Callable[[str], Path]) -> None:
+    proof = prove([drive(ZE1)], ZE1, Catalogue())
+    assert "Vehicle.Speed" not in proof.unjudged
+    assert "Vehicle.Powertrain.Transmission.SelectedGear" in proof.unjudged
+    assert proof.as_json()["unjudged"] == list(proof.unjudged)

@@ -206,6 +206,9 @@ def _tell(proof: Proof, out: Path | None, every: bool) -> None:
     rest = len(proof.checks) - len(shown)
     if rest:
         say.line(f"  {say.several(rest, 'check')} more that weigh nothing; see --all")
+    if proof.unjudged and proof.verdict == "supports":
+        many = say.several(len(proof.unjudged), "signal")
+        say.line(f"  scale and sign of {many} rest on the map alone: no relation judged them (--json names them)")
     if out:
         say.line(f"  written to {out}")
 

@@ -59,13 +59,18 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The outcome. `map_digest` stands for the map, its DBC files and the vocabulary."""
+    """The outcome. `map_digest` stands for the map, its DBC files and the vocabulary.
+
+    `unjudged`: signals that came and that no relation held against another, so that their scale and sign rest on the
+    map alone.
+    """
 
     vehicle: str
     map_digest: str
     vocabulary: str
     recordings: tuple[Recording, ...]
     checks: tuple[Check, ...]
+    unjudged: tuple[str, ...] = ()
 
     @property
     def is_covered(self) -> bool:
@@ -90,6 +95,7 @@ class Proof:
                 {"check": c.check, "level": c.level, "measured": c.measured, "expected": c.expected, "what": c.what}
                 for c in self.checks
             ],
+            "unjudged": list(self.unjudged),
         }
 
     def sealed(self, pem: bytes | None = None) -> bytes:
@@ -130,12 +136,22 @@ def prove(
     plan = plan_of(car.map, vocabulary)
     recordings: list[Recording] = []
     checks: list[list[Check]] = []
+    came: set[str] = set()
     for path in paths:
         recording, trials = try_on(path, [(car, plan)], buses or {}, time_unit, progress)
         recordings.append(recording)
         checks.append(list(trials[0].checks()))
-    chosen = vocabulary or builtin()
-    return Proof(vehicle, map_digest(car.map, chosen), chosen.version, tuple(recordings), tuple(_together(checks)))
+        came |= trials[0].came
+    chosen, together = vocabulary or builtin(), tuple(_together(checks))
+    unjudged = tuple(sorted(came - _held_against_another(together)))
+    digest = map_digest(car.map, chosen)
+    return Proof(vehicle, digest, chosen.version, tuple(recordings), together, unjudged)
+
+
+def _held_against_another(checks: Iterable[Check]) -> set[str]:
+    """The signals of the relations that a recording has decided."""
+    decided = {c.check.removeprefix("physics ") for c in checks if c.strong and c.level in ("supports", "refutes")}
+    return {path for relation in relations() if relation.name in decided for path, _ in relation.wanted}
 
 
 def try_on(
@@ -186,6 +202,11 @@ class Trial:
         self._relations = [r for r in relations() if car.powertrain in r.numbers.get("powertrain", [car.powertrain])]
         self._moments = Moments({wanted for r in self._relations for wanted in r.wanted})
         self._values: dict[int, Values] = {}
+
+    @property
+    def came(self) -> set[str]:
+        """Paths of the signals of which values came."""
+        return {self.plan.vocabulary.signals[index].path for index in self._values}
 
     def look(self, gist: Gist) -> bool:
         """Find the buses by the beginning of the recording; True while more of it may find more."""
@@ -249,7 +270,7 @@ class Trial:
         mapped = {row.signal.path for row in self.plan.rows} | set(fixed)
         for r in self._relations:
             if all(path in mapped for path, _ in r.wanted):
-                yield _physical(r, judge(r, self._moments, fixed))
+                yield physical(r, judge(r, self._moments, fixed))
 
     def _signals(self) -> Iterator[Check]:
         counts = self._engine.message_counts
@@ -264,9 +285,10 @@ class Trial:
         yield from prove_bus.never(self.plan, (self.plan.vocabulary.signals[i].path for i in self._values), heard)
 
 
-def _physical(r: Relation, judged: Judgement | None) -> Check:
+def physical(r: Relation, judged: Judgement | None) -> Check:
+    """What a relation says as a check; that a field changes slowly can refute a map and never support it."""
     level, measured, expected = judged or Judgement("unknown", "not all of its signals came", "a recording with them")
-    return Check(f"physics {r.name}", level, measured, expected, r.what, not r.numbers.get("weak"))
+    return Check(f"physics {r.name}", level, measured, expected, r.what, not r.numbers.get("weak") and r.kind != "rate")
 
 
 def _together(recordings: Sequence[Sequence[Check]]) -> Iterator[Check]:

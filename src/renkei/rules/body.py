@@ -92,9 +92,11 @@ def mass(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
         return
     if own is None or other is None:
         if pair.is_battery or own is not None:
-            silent = pair.part.id if own is None else f"the one that {pair.host} is sold with"
-            yield Finding("mass", "unknown", "mass", other and other.value, own and own.value, "kg",
-                          f"the mass of {silent} is not stated, nor what the place carries")  # fmt: skip
+            silent = pair.subject if own is None else f"the one that {pair.host} is sold with"
+            said = f"the mass of {silent} is not stated, nor what the place carries"
+            if pair.module is not None and own is None and "mass" in pair.module.facts:
+                said = f"what a case for {pair.subject} weighs is not known"
+            yield Finding("mass", "unknown", "mass", other and other.value, own and own.value, "kg", said)
         return
     said = f"no heavier than what the car is sold with{more}", \
         f"heavier than what the car is sold with: it may load less{more}"  # fmt: skip
