@@ -93,10 +93,10 @@ def mass(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     if own is None or other is None:
         if pair.is_battery or own is not None:
             silent = pair.subject if own is None else f"the one that {pair.host} is sold with"
-            said = f"the mass of {silent} is not stated, nor what the place carries"
+            lacks = f"the mass of {silent} is not stated, nor what the place carries"
             if pair.module is not None and own is None and "mass" in pair.module.facts:
-                said = f"what a case for {pair.subject} weighs is not known"
-            yield Finding("mass", "unknown", "mass", other and other.value, own and own.value, "kg", said)
+                lacks = f"what a case for {pair.subject} weighs is not known"
+            yield Finding("mass", "unknown", "mass", other and other.value, own and own.value, "kg", lacks)
         return
     said = f"no heavier than what the car is sold with{more}", \
         f"heavier than what the car is sold with: it may load less{more}"  # fmt: skip
