@@ -10,6 +10,8 @@ import subprocess
 import pytest
 from command import DEMO_LOG, OUTLANDER, RENKEI, ROOT, renkei
 
+from renkei.cli import say
+
 PIPED = {
     "a long list": ["list", "signals"],
     "a short list": ["list", "makers"],
@@ -93,3 +95,15 @@ def test_a_terminal_that_does_not_know_a_character_is_no_error(tmp_path):
     done = renkei("list", "signals", "--vss", "vss.json", cwd=tmp_path, env=os.environ | {"PYTHONIOENCODING": "ascii"})
     assert (done.returncode, done.stderr) == (0, "")
     assert r"\u03a9" in done.stdout
+
+
+@pytest.mark.parametrize(("wide", "lines"), [(200, 3), (60, 4), (30, 5)])
+def test_on_a_narrow_terminal_the_last_column_is_wrapped_and_nothing_is_lost(monkeypatch, capsys, wide, lines):
+    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((wide, 24)))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    last = "one two three four five six seven eight nine ten"
+    say.table(["id", "what"], [["a-long-identifier", last], ["b", "short"]])
+    shown = capsys.readouterr().out
+    assert len(shown.splitlines()) == lines
+    assert all(len(line) <= wide for line in shown.splitlines())
+    assert " ".join(shown.split()) == f"id what a-long-identifier {last} b short"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,11 +53,29 @@ def plain(text: str) -> str:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Aligned columns; what is None stays empty."""
+    """Aligned columns; what is None stays empty. On a terminal that is too narrow the last column is wrapped."""
     text = [["" if cell is None else plain(str(cell)) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(columns, *text, strict=True)]
+    before = sum(widths[:-1]) + 2 * (len(widths) - 1)
+    whole = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
     for cells in ([*columns], *text):
-        print("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
+        left = "".join(cell.ljust(width) + "  " for cell, width in zip(cells[:-1], widths, strict=False))
+        for line_ in _in_room(left, cells[-1], before, whole):
+            print(line_.rstrip())
+
+
+def _in_room(left: str, last: str, before: int, whole: int) -> list[str]:
+    """A row as it is; or its last cell wrapped in what is left of the line, or below where that is too little."""
+    if not whole or before + len(last) <= whole:
+        return [left + last]
+    if whole - before >= _NARROWEST:
+        first, *rest = textwrap.wrap(last, whole - before) or [""]
+        return [left + first, *(" " * before + each for each in rest)]
+    return [left, *(f"    {each}" for each in textwrap.wrap(last, max(_NARROWEST, whole - 4)))]
+
+
+_NARROWEST = 24
+"""Columns that are left for a last column that is wrapped; with fewer it would be a tower of syllables."""
 
 
 def note(remark: str) -> None:
