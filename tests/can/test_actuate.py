@@ -153,6 +153,17 @@ def test_what_cannot_be_set_is_refused_with_the_reason(plan):
         frame_for(engine, GEAR, "P", {gearbox: bytes(gearbox.length)}, ())
 
 
+def test_a_frame_that_is_too_old_is_not_said_again(plan):
+    gearbox = message_of(plan, "GEARBOX_AUTOMATIC")
+    last = {gearbox: bytes(gearbox.length)}
+    with pytest.raises(
+        InputError, match=r"nothing is heard of GEARBOX_AUTOMATIC, GEARBOX_CVT for 93\.0 s, whose other"
+    ):
+        frame_for(FrameEngine(plan), GEAR, 126, last, (), {gearbox: 93.0}.get)
+    message, _ = frame_for(FrameEngine(plan), GEAR, 126, last, {gearbox}, {gearbox: 93.0}.get)
+    assert message is gearbox  # it carries that signal alone: nothing old goes out with it
+
+
 def test_a_message_of_one_signal_needs_no_frame_before(plan):
     gearbox = message_of(plan, "GEARBOX_AUTOMATIC")
     message, data = frame_for(FrameEngine(plan), GEAR, 126, {}, {gearbox})

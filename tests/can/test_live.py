@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import time
 from collections.abc import Iterator
@@ -293,6 +294,21 @@ def test_a_message_of_unknown_cycle_goes_only_with_its_bus(plan):
     assert fresh.gone(1e9).signals == []
     assert fresh.bus_lost("another").signals == []
     assert fresh.bus_lost(message.bus).signals == sorted({row.index for row in message.rows})
+
+
+def test_what_a_message_said_is_not_said_again_once_it_is_silent(plan):
+    known = message_of(plan, "POWERTRAIN_DATA")
+    unknown = replace(known, name="TWIN", cycle_ns=0)
+    fresh = Freshness(replace(plan, messages=(known, unknown), answers=()), is_asked=True)
+    assert fresh.silent_s(known, 10.0) == math.inf
+    for message, limit_s in ((known, 1.0), (unknown, 5.0)):
+        fresh.heard(message, said(message), 10.0)
+        assert fresh.silent_s(message, 10.0 + limit_s) is None
+        assert fresh.silent_s(message, 10.1 + limit_s) == pytest.approx(limit_s + 0.1)
+    fresh.bus_lost(known.bus)
+    assert fresh.silent_s(known, 10.5) == pytest.approx(0.5)
+    fresh.heard(known, said(known), 20.0)
+    assert fresh.silent_s(known, 20.5) is None
 
 
 def test_a_signal_lives_as_long_as_one_of_its_messages(plan):

@@ -84,8 +84,8 @@ class PullableBus(VirtualBus):
 class Car:
     """A live car without a broker: what it published and told, to be waited for."""
 
-    def __init__(self, vehicle: str, source: LiveSource) -> None:
-        map_ = CATALOGUE.vehicle(vehicle).map
+    def __init__(self, vehicle: str, source: LiveSource, catalogue: Catalogue = CATALOGUE) -> None:
+        map_ = catalogue.vehicle(vehicle).map
         self.plan = plan_of(map_)
         self.published: queue.Queue = queue.Queue()
         self.told: queue.Queue = queue.Queue()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from live_buses import (
@@ -24,12 +25,14 @@ from live_buses import (
     row_for,
 )
 
+from renkei.can import freshness
 from renkei.can.checks import CHECKSUMS
 from renkei.can.encode import payload
 from renkei.can.frame_engine import raw_value
 from renkei.can.isotp import Reassembly, frames_of
 from renkei.can.live import Line
 from renkei.can.plan import Plan
+from renkei.catalogue import Catalogue
 from renkei.errors import InputError, UnknownName, ValueRefused
 from renkei.flows.live import SYNTAX, LiveSource, lines_of, live_source
 from renkei.flows.plans import plan_of
@@ -38,6 +41,8 @@ from renkei.samples import STALE
 CHARGE = "Vehicle.Powertrain.TractionBattery.StateOfCharge.Current"
 OUTLANDER = "mitsubishi/outlander-phev-2019"
 VOLTAGE = "Vehicle.Powertrain.TractionBattery.CurrentVoltage"
+RAV4, WITH_RAV4 = "toyota/rav4-2017", Catalogue([Path(__file__).parents[1] / "fixtures"])
+HAZARD = "Vehicle.Body.Lights.Hazard.IsSignaling"
 BATTERY_CURRENT = "Vehicle.Powertrain.TractionBattery.CurrentCurrent"
 
 
@@ -62,8 +67,8 @@ def tester(channel) -> Iterator[Node]:
 def cars() -> Iterator:
     made = []
 
-    def make(vehicle: str, source: str) -> Car:
-        made.append(Car(vehicle, live_source(source)))
+    def make(vehicle: str, source: str, catalogue: Catalogue = CATALOGUE) -> Car:
+        made.append(Car(vehicle, live_source(source), catalogue))
         return made[-1]
 
     yield make
@@ -281,6 +286,44 @@ def test_what_is_set_is_the_last_frame_with_the_value_counted_on_and_sealed(cars
         assert CHECKSUMS[m.checksum].holds(m.id, data)
         assert raw_value(m.counter, data) == turn
         assert data == payload(m, {row: "ACTIVE"}, base=base, count=turn)
+
+
+def test_what_a_silent_message_said_is_not_sent_again(cars, tester, channel, plan, monkeypatch):
+    car = cars(CLARITY, f"can:virtual:{channel}")
+    m, row = row_for(plan, BRAKE_LIGHT)
+    tester.send(m.id, payload(m, {row: "INACTIVE"}, count=0))
+    car.publishes(BRAKE_LIGHT)
+    assert car.publishes(BRAKE_LIGHT)[0] is STALE
+    with pytest.raises(
+        InputError, match=r"nothing is heard of POWERTRAIN_DATA for \d+\.\d s, whose other signals must"
+    ):
+        car.live.send(BRAKE_LIGHT, "ACTIVE")
+    tester.send(m.id, payload(m, {row: "INACTIVE"}, count=1))
+    car.publishes(BRAKE_LIGHT)
+    car.live.send(BRAKE_LIGHT, "ACTIVE")
+
+
+@pytest.mark.parametrize("interface", ["virtual", "udp_multicast"])
+def test_nor_what_a_message_of_unknown_cycle_said_when_all_is_silent(cars, interface, channel, monkeypatch):
+    """Its values have no age at which they are stale; what goes out with an actuation has."""
+    monkeypatch.setattr(freshness, "UNSTATED_S", 0.5)
+    where = channel if interface == "virtual" else "239.74.163.77"
+    car = cars(RAV4, f"can:{interface}:{where}", catalogue=WITH_RAV4)
+    m, row = row_for(car.plan, HAZARD)
+    rest = Node(where, interface)
+    try:
+        for _ in range(2):
+            rest.send(m.id, payload(m, {row: False}))
+            while car.publishes(HAZARD)[0]:  # an echo of what was set before
+                pass
+            car.live.send(HAZARD, True)
+            sent = {next_actuation(rest, m) for _ in range(1 + (interface != "virtual"))}  # the other hears itself
+            assert payload(m, {row: True}) in sent
+            time.sleep(0.8)
+            with pytest.raises(InputError, match=f"nothing is heard of {m.name} for"):
+                car.live.send(HAZARD, True)
+    finally:
+        rest.bus.shutdown()
 
 
 def test_what_cannot_be_set_says_why(cars, tester, channel, plan):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from math import inf
 from typing import Any
 
 from renkei.can.checks import CHECKSUMS
@@ -15,20 +16,26 @@ from renkei.vocabulary import Signal
 
 
 def frame_for(
-    engine: FrameEngine, path: str, value: Any, last: Mapping[PlanMessage, bytes], alone: Collection[PlanMessage]
+    engine: FrameEngine,
+    path: str,
+    value: Any,
+    last: Mapping[PlanMessage, bytes],
+    alone: Collection[PlanMessage],
+    silent_s: Callable[[PlanMessage], float | None] = lambda _: None,
 ) -> tuple[PlanMessage, bytes]:
     """The message and payload that set an actuator of the engine's car.
 
     `last`: the last good payload of each message, of which all else is kept and whose counter is continued. Without
-    one only messages are sent of which nothing else is known (`alone`). Raises NotActuator, ValueRefused for the
-    value, InputError where the map has no row for the signal or nothing was heard yet of what carries it.
+    one only messages are sent of which nothing else is known (`alone`). `silent_s`: since when a message is silent,
+    where that is too long for what it said to be said again, else None. Raises NotActuator, ValueRefused for the
+    value, InputError where the map has no row for the signal or what carries it was not heard, or not lately.
     """
     known = _carriers(engine.plan, path)
     value = engine.plan.vocabulary[path].check(value)
-    able = [(m, row) for m, row in known if _speaks(engine, row) and (m in last or m in alone)]
+    silent = {m: silent_s(m) for m, _ in known if m not in alone}
+    able = [(m, row) for m, row in known if _speaks(engine, row) and (m in alone or (m in last and silent[m] is None))]
     if not able:
-        names = ", ".join(dict.fromkeys(m.name for m, _ in known))
-        raise InputError(f"{path}: cannot be set: nothing is heard of {names}, whose other signals must stay")
+        raise InputError(f"{path}: cannot be set: {_unheard(silent)}, whose other signals must stay")
     able.sort(key=lambda x: not _holds_in(x[1], last.get(x[0])))
     refusal: ValueRefused | None = None
     for message, row in able:
@@ -40,6 +47,13 @@ def frame_for(
             refusal = refusal or e
     assert refusal is not None
     raise refusal
+
+
+def _unheard(silent: Mapping[PlanMessage, float | None]) -> str:
+    """Which messages are not heard and, where one of them was, for how long it has been silent."""
+    said = f"nothing is heard of {', '.join(dict.fromkeys(m.name for m in silent))}"
+    known = [s for s in silent.values() if s is not None and s < inf]
+    return f"{said} for {min(known):.1f} s" if known else said
 
 
 def lonely(message: PlanMessage, fields: Iterable[Field]) -> bool:

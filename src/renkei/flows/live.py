@@ -38,6 +38,7 @@ _LOOK_S = 0.05
 """How often a silent car is looked after: what is stale, what is to be asked."""
 _MOST_WAITING = 1 << 14
 _SENT_S = 5.0
+_ECHO_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,7 @@ class LiveCar:
         self._away: set[str] = set()
         self._messages = {(m.bus, m.id): m for m in plan.messages}
         self._last: dict[PlanMessage, bytes] = {}
+        self._sent: dict[PlanMessage, tuple[bytes, float]] = {}
         self._freshness = Freshness(plan, is_asked=not listen_only)
         self._pollers = {bus: self._poller(bus) for bus in self._readers}
         self._looked_s = 0.0
@@ -282,8 +284,14 @@ class LiveCar:
             self._request(frame.bus, self._pollers[frame.bus].heard(frame.id, frame.data, now_s), now_s)
         elif counts.decoded - counts.bad_checksum - counts.repeated > good:
             self._last[message] = frame.data[: message.length]
-            self._freshness.heard(message, pairs, now_s)
+            if not self._is_echo(message, frame.data, now_s):
+                self._freshness.heard(message, pairs, now_s)
         return updates_of(pairs, frame.t_ns)
+
+    def _is_echo(self, message: PlanMessage, data: bytes, now_s: float) -> bool:
+        """Whether this is what was just sent: some interfaces hear themselves, and the car has then said nothing."""
+        sent, sent_s = self._sent.pop(message, (b"", -_ECHO_S))
+        return data == sent and now_s - sent_s < _ECHO_S
 
     def _lost(self, bus: str, why: str, now_s: float) -> Updates:
         self._away.add(bus)
@@ -338,7 +346,8 @@ class LiveCar:
         try:
             if order.deadline_ns is not None and time.time_ns() > order.deadline_ns:
                 raise InputError(f"{order.path}: its deadline passed before it could be sent")
-            message, data = frame_for(self.engine, order.path, order.value, self._last, self._alone)
+            silent_s = partial(self._freshness.silent_s, now_s=time.monotonic())
+            message, data = frame_for(self.engine, order.path, order.value, self._last, self._alone, silent_s)
             if message.bus not in self._readers:
                 raise InputError(f"{order.path}: not sent: {message.bus} is not connected")
             self._readers[message.bus].send(message.id, data)
@@ -346,6 +355,7 @@ class LiveCar:
             order.done(e)
             return
         self._last[message] = data  # the counter goes on from here
+        self._sent[message] = data, time.monotonic()
         order.done(None)
 
 
