@@ -12,15 +12,30 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from renkei.can.encode import payload
+from renkei.can.encode import payload, put, raw_of
 from renkei.can.frames import EXTENDED
 from renkei.can.isotp import frames_of
-from renkei.can.plan import Plan, PlanMessage, PlanRow, Test
-from renkei.errors import InputError
+from renkei.can.plan import Field, Plan, PlanMessage, PlanRow, Test
+from renkei.errors import InputError, ValueRefused
 from renkei.vocabulary import Signal, Value, Vocabulary
 
 _UNSTATED_CYCLE_NS = 100_000_000
 _ASKED_EVERY_NS = 1_000_000_000
+
+_BATTERY, _MOTOR = "Vehicle.Powertrain.TractionBattery.", "Vehicle.Powertrain.ElectricMotor."
+_SPEEDS = (
+    "Vehicle.Speed", "Vehicle.SpeedDisplayed",
+    *(f"Vehicle.Chassis.Axle.Row{row}.Wheel.{side}.Speed" for row in (1, 2) for side in ("Left", "Right")),
+)  # fmt: skip
+_ALIKE = (
+    _SPEEDS,
+    (_BATTERY + "CurrentVoltage", _MOTOR + "DCLinkVoltage"),
+    (_BATTERY + "StateOfCharge.Current", _BATTERY + "StateOfCharge.Displayed"),
+    tuple(_BATTERY + "Temperature." + which for which in ("Average", "Max", "Min")),
+    tuple(_BATTERY + "CellVoltage." + which for which in ("Max", "Min")),
+    (_MOTOR + "Torque", _MOTOR + "TorqueRequest"),
+)
+"""Signals that say the same of a car that drives straight: one of them stands for another that must be sent with it."""
 
 
 class Scenario:
@@ -82,10 +97,22 @@ def synthesize(plan: Plan, scenario: Scenario) -> Iterator[Frame]:
     """The frames that the car would send, in the order of time: each message at its cycle, answers once a second.
 
     A message is sent if the scenario has a value for any of its signals. What it has none for is sent as not available
-    where the car has a code for that. Rows that wait for another message are left out.
+    where the car has a code for that; see `beside` for the rest. Rows that wait for another message are left out.
     """
     sent = (_sent(sender, scenario) for sender in senders(plan, scenario.values))
     return heapq.merge(*sent, key=lambda frame: frame.t_ns)
+
+
+def beside(plan: Plan, paths: Collection[str]) -> dict[str, str | None]:
+    """Signals that stand in messages of these paths, unnamed, where the car has no code for "not available".
+
+    Each with the named signal that it follows; None: it says 0, or what its field says without any bit set.
+    """
+    found: dict[str, str | None] = {}
+    for variant in (variant for sender in senders(plan, paths) for variant in sender.variants):
+        found |= {row.signal.path: path for row, path in variant.following.items()}
+        found |= dict.fromkeys((row.signal.path for row in variant.loose), None)
+    return {path: follows for path, follows in sorted(found.items()) if path not in paths}
 
 
 def _sent(sender: Sender, scenario: Scenario) -> Iterator[Frame]:
@@ -95,10 +122,17 @@ def _sent(sender: Sender, scenario: Scenario) -> Iterator[Frame]:
 
 
 class _Variant(NamedTuple):
-    """Rows of a message that go into one payload."""
+    """Rows of a message that go into one payload.
+
+    `following`: rows that nobody named, with the signal that each takes its value of. `loose`: rows that nobody named
+    and that have no code for "not available". `base`: the payload with all that is not said.
+    """
 
     message: PlanMessage
-    rows: tuple[PlanRow, ...]
+    said: tuple[PlanRow, ...]
+    following: Mapping[PlanRow, str]
+    loose: tuple[PlanRow, ...]
+    base: bytes
 
 
 class Sender(NamedTuple):
@@ -106,7 +140,6 @@ class Sender(NamedTuple):
 
     message: PlanMessage
     variants: tuple[_Variant, ...]
-    paths: Collection[str]
 
     @property
     def cycle_ns(self) -> int:
@@ -117,34 +150,126 @@ class Sender(NamedTuple):
         """When it is first due: nodes do not speak all at once."""
         return self.message.number * 37_000 % self.cycle_ns
 
+    @property
+    def unsaid(self) -> frozenset[int]:
+        """Indices of signals of which its frames carry bits that mean nothing."""
+        meant = {row.index for v in self.variants for row in (*v.said, *v.following)}
+        return frozenset(row.index for v in self.variants for row in v.loose) - meant
+
     def frames(self, n: int, t_ns: int, at: Callable[[str], Value], *, saturate: bool = False) -> list[Frame]:
         """Its frames for the nth time, with the value that `at` gives for each path.
 
         `saturate`: a number beyond what its field holds becomes the last that it holds. Raises ValueRefused.
         """
-        variant = self.variants[n % len(self.variants)]
-        values = _values(variant, self.paths, at)
+        variant, values = self._turn(n, at)
         if saturate:
             values = {row: _saturated(row, value) for row, value in values.items()}
-        data = payload(self.message, values, base=_blank(self.message), count=n)
+        data = payload(self.message, values, base=variant.base, count=n)
         parts = frames_of(data) if self.message.prefix else [data]
         return [Frame(t_ns + k * 1_000_000, self.message.bus, self.message.id, part) for k, part in enumerate(parts)]
+
+    def _turn(self, n: int, at: Callable[[str], Value]) -> tuple[_Variant, dict[PlanRow, Any]]:
+        """The nth variant, or the next that has a code for one of its own values."""
+        for k in range(len(self.variants)):
+            variant = self.variants[(n + k) % len(self.variants)]
+            values = {row: at(row.signal.path) for row in variant.said}
+            values |= {row: at(path) for row, path in variant.following.items()}
+            values = {row: v for row, v in values.items() if _carried(row, v)}
+            if not any(row.when for row in variant.said) or any(row.when for row in values):
+                break
+        return variant, values
 
 
 def senders(plan: Plan, paths: Collection[str]) -> list[Sender]:
     """The messages of a car in which any of these signals is said."""
-    found = (Sender(m, tuple(_variants(m, paths)), paths) for m in (*plan.messages, *plan.answers))
+    found = (Sender(m, tuple(_variants(m, paths))) for m in (*plan.messages, *plan.answers))
     return [sender for sender in found if sender.variants]
 
 
-def _variants(message: PlanMessage, paths: Collection[str]) -> list[_Variant]:
+def _variants(message: PlanMessage, paths: Collection[str]) -> Iterator[_Variant]:
     groups: dict[tuple[Test, ...], list[PlanRow]] = {}
     for row in message.rows:
-        if all(test.field is not None for test in row.when) and not row.elements and row.array < 0:
-            groups.setdefault(row.when, []).append(row)
+        groups.setdefault(tuple(test for test in row.when if test.field is not None), []).append(row)
     common = groups.pop((), [])
-    variants = [_Variant(message, (*common, *rows)) for rows in groups.values()] or [_Variant(message, tuple(common))]
-    return [v for v in variants if any(row.signal.path in paths for row in v.rows)]
+    for rows in [[*common, *rows] for rows in groups.values() if any(map(_sendable, rows))] or [common]:
+        said = tuple(row for row in rows if _sendable(row) and row.signal.path in paths)
+        if said:
+            yield _variant(message, rows, said, paths)
+
+
+def _sendable(row: PlanRow) -> bool:
+    """Whether a value can be sent in it: not for arrays, nor where another message decides."""
+    return all(test.field is not None for test in row.when) and not row.elements and row.array < 0
+
+
+def _variant(message: PlanMessage, rows: list[PlanRow], said: tuple[PlanRow, ...], paths: Collection[str]) -> _Variant:
+    base, kept, exact, tested = _blank(message), 0, 0, 0
+    for row in said:
+        base = _with_none(row, base) or base
+        bits = _bits(message, row.field, *(row.plus[:1] if row.plus else ()))
+        conditions = _bits(message, *_fields(row.when))
+        kept, exact = kept | bits | conditions, exact | conditions | (bits if _is_number(row) else 0)
+        tested |= _bits(message, *_fields(row.unless))
+    following: dict[PlanRow, str] = {}
+    loose: list[PlanRow] = []
+    for row in rows:
+        own = _bits(message, row.field)
+        if row in said or (own & ~exact == 0 if _is_number(row) else own & kept):
+            continue  # what comes from bits that are said is said
+        taken = own & (kept | tested)
+        none = None if taken else _with_none(row, base)
+        if none is not None:
+            base, kept = none, kept | own
+        elif not taken and _sendable(row) and (path := _alike(row.signal.path, paths)):
+            following[row] = path
+        else:
+            base = base if taken else _with_nothing(row, base)
+            loose.append(row)
+    return _Variant(message, said, following, tuple(loose), base)
+
+
+def _alike(path: str, paths: Collection[str]) -> str | None:
+    return next((other for alike in _ALIKE if path in alike for other in alike if other in paths), None)
+
+
+def _is_number(row: PlanRow) -> bool:
+    """Whether a value says all of its bits, unlike a flag or a code that several raw values stand for."""
+    return row.table is None and row.signal.scalar != "boolean"
+
+
+def _fields(tests: tuple[Test, ...]) -> list[Field]:
+    return [test.field for test in tests if test.field is not None]
+
+
+def _bits(message: PlanMessage, *fields: Field) -> int:
+    """The bits of fields as ones in a number as long as the payload."""
+    ones = bytearray(max(len(_blank(message)), *(field.end for field in fields), 0))
+    for field in fields:
+        put(ones, field._replace(is_float=False), -1)
+    return int.from_bytes(ones, "little")
+
+
+def _with_none(row: PlanRow, base: bytes) -> bytes | None:
+    """The payload with the row's code for "not available"; None where the car has none."""
+    try:
+        data = bytearray(base)
+        put(data, row.field, raw_of(row, None))
+    except ValueRefused:
+        return None
+    return bytes(data)
+
+
+def _with_nothing(row: PlanRow, base: bytes) -> bytes:
+    """The payload with a number of the row as near to 0 as it can be; flags and codes stay without a bit set."""
+    if row.table is not None or row.signal.scalar in ("boolean", "string") or row.elements or row.field.is_float:
+        return base
+    try:
+        raw = raw_of(row, _saturated(row, max(row.low, min(row.high, 0.0))))
+    except ValueRefused:
+        return base
+    data = bytearray(base)
+    put(data, row.field, raw)
+    return bytes(data)
 
 
 def _blank(message: PlanMessage) -> bytes:
@@ -152,16 +277,6 @@ def _blank(message: PlanMessage) -> bytes:
         return bytes(message.length)
     ends = [row.field.end + row.elements * row.field.length // 8 for row in message.rows]
     return message.prefix.ljust(max((*message.lengths, *ends)), b"\0")
-
-
-def _values(variant: _Variant, paths: Collection[str], at: Callable[[str], Value]) -> dict[PlanRow, Any]:
-    values: dict[PlanRow, Any] = {}
-    for row in variant.rows:
-        if row.signal.path in paths:
-            values[row] = at(row.signal.path)
-        elif row.invalid:
-            values[row] = None
-    return {row: v for row, v in values.items() if _carried(row, v)}
 
 
 def _saturated(row: PlanRow, value: Any) -> Any:

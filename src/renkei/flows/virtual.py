@@ -6,6 +6,7 @@ So the map, the encoder and the decoder of the car are exercised; from the API i
 from __future__ import annotations
 
 import asyncio
+import math
 import queue
 import re
 import threading
@@ -28,8 +29,10 @@ from renkei.flows.feeds import TICK_S, Publish, Updates, updates_of
 from renkei.flows.synthesize import Sender, senders
 from renkei.flows.virtual_car import VirtualCar, virtual_car
 from renkei.flows.virtual_values import CHARGING, CRUISE_SPEED, WISHES, State, Wishes, voice, wished, wishes_voice
+from renkei.sim.car import Car
 from renkei.sim.columns import Conditions
 from renkei.sim.cycle import Cycle
+from renkei.sim.drive import drive
 from renkei.sim.moving import STEP_S, Moving
 from renkei.vocabulary import Value, Vocabulary
 
@@ -42,6 +45,8 @@ _BEHIND_S = 0.5
 """A car that falls behind its clock by so much of real time lets the clock slip."""
 _SETTLES_S = 60.0
 UNMAPPED_S = 0.1
+_EXPECTED_M = 10_000.0
+"""The consumption that the range rests on is that of the last so many metres, at the start those of the cycle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +109,19 @@ class Driven:
         self._moving = Moving(built.car, Conditions(soc=source.soc, air_c=source.air_c))
         self._cabin = _Cabin(Known(catalogue, {}), built.vehicle.id, source.air_c)
         self._cycle_s, self._climate_w = 0.0, 0.0
+        self._most_w = _most_w(built)
+        self._per_m_wh = _per_m_wh(built.car, cycle, source)
         self.wishes = Wishes()
 
     @property
     def state(self) -> State:
-        now = self._moving.now
-        per_m_wh = now.energy_wh / now.distance_m if now.distance_m > 100 else 0.0
+        now, (most_out_w, most_in_w) = self._moving.now, self._most_w
+        now = now._replace(
+            most_discharge_w=min(now.most_discharge_w, most_out_w), most_charge_w=min(now.most_charge_w, most_in_w)
+        )
         parked = now.empty or (self.wishes.charging and now.speed_m_s == 0)
         return State(
-            self.built.car, now, self.wishes, parked, self._air_c, self._cabin.now_c, self._climate_w, per_m_wh
+            self.built.car, now, self.wishes, parked, self._air_c, self._cabin.now_c, self._climate_w, self._per_m_wh
         )
 
     def step(self) -> None:
@@ -132,7 +141,30 @@ class Driven:
             at_s = self._cycle.time_s[0] + self._cycle_s
             asked, most = float(np.interp(at_s, self._cycle.time_s, self._cycle.speed_m_s)), _CYCLE_M_S2
         change = max(-most * STEP_S, min(most * STEP_S, asked - now.speed_m_s))
-        self._moving.step(now.speed_m_s + change, car.auxiliary_w + abs(self._climate_w), charging_w)
+        after = self._moving.step(now.speed_m_s + change, car.auxiliary_w + abs(self._climate_w), charging_w)
+        if (way_m := after.distance_m - now.distance_m) > 0:
+            share = way_m / (_EXPECTED_M + way_m)
+            self._per_m_wh += share * ((after.energy_wh - now.energy_wh) / way_m - self._per_m_wh)
+
+
+def _most_w(built: VirtualCar) -> tuple[float, float]:
+    """Most power in W out of the pack and into it where no fact of the pack says it: what the e-axle can take or give.
+
+    Else cells without a known limit would announce what would burn them.
+    """
+    pack, axle_w = built.car.pack, float(built.car.e_axle.peak_power_w)
+    currents = (pack.max_discharge_a, pack.cell.max_discharge_a, pack.max_discharge_w.values[0][0])
+    is_charge_assumed = math.isinf(pack.max_charge_a) and any(a.key == "charge_rate_max" for a in built.assumed)
+    return axle_w if all(map(math.isinf, currents)) else math.inf, axle_w if is_charge_assumed else math.inf
+
+
+def _per_m_wh(car: Car, cycle: Cycle, source: VirtualSource) -> float:
+    """Energy from the battery for each metre of a cycle, or of the usual one where this one says nothing of that."""
+    for one in (cycle, read_cycle(VirtualSource().cycle)):
+        measures = drive(car, one, Conditions(soc=source.soc, air_c=source.air_c)).measures
+        if measures["distance_km"] > 0 and measures["dc_wh_per_km"] > 0:
+            return float(measures["dc_wh_per_km"]) / 1000
+    return 0.0
 
 
 class VirtualFeed:
@@ -241,7 +273,10 @@ def said_by(plan: Plan | None, vocabulary: Vocabulary) -> tuple[int, ...]:
 
 
 class _Frames:
-    """The messages of a car: which are due, encoded through its map and decoded again."""
+    """The messages of a car: which are due, encoded through its map and decoded again.
+
+    What only stands in a frame beside what the car says is dropped: bits that mean nothing are no values.
+    """
 
     def __init__(self, plan: Plan, said: frozenset[str], set_: dict[str, Value]) -> None:
         self._engine, self._said, self._set = FrameEngine(plan), said, set_
@@ -249,6 +284,7 @@ class _Frames:
         self._senders: list[Sender] = []
         self._due: list[int] = []
         self._sent: list[int] = []
+        self._unsaid: list[frozenset[int]] = []
         self._paths: set[str] = set()
 
     def due(self, t_ns: int, say: partial[Value]) -> Updates:
@@ -262,7 +298,8 @@ class _Frames:
                 continue
             with suppress(ValueRefused):  # of several forms of a message not each can say how things stand
                 for frame in sender.frames(self._sent[k], self._due[k], partial(self._value, say), saturate=True):
-                    updates += updates_of(self._engine.decode(frame.bus, frame.id, frame.data, frame.t_ns), now)
+                    heard = updates_of(self._engine.decode(frame.bus, frame.id, frame.data, frame.t_ns), now)
+                    updates += [update for update in heard if update[0] not in self._unsaid[k]]
             self._sent[k] += 1
             cycle = sender.cycle_ns
             self._due[k] += cycle * max(1, (t_ns - self._due[k]) // cycle)
@@ -276,6 +313,7 @@ class _Frames:
         self._paths = {*self._said, *self._set}
         known = {s.message: (due, sent) for s, due, sent in zip(self._senders, self._due, self._sent, strict=True)}
         self._senders = senders(self._plan, self._paths)
+        self._unsaid = [sender.unsaid for sender in self._senders]
         self._due = [known.get(s.message, (t_ns + s.offset_ns, 0))[0] for s in self._senders]
         self._sent = [known.get(s.message, (0, 0))[1] for s in self._senders]
 

@@ -41,7 +41,7 @@ class State(NamedTuple):
     cabin_c: float
     climate_w: float
     per_m_wh: float
-    """Energy from the battery for each metre so far, for the range that is left."""
+    """Energy from the battery for each metre, for the range that is left."""
 
 
 Said = Callable[[State], Value]
@@ -68,6 +68,8 @@ _SAID: dict[str, tuple[str | None, Said]] = {
     "Vehicle.SpeedDisplayed": ("m/s", lambda s: s.now.speed_m_s),
     **{wheel: ("m/s", lambda s: s.now.speed_m_s) for wheel in _WHEELS},
     "Vehicle.Acceleration.Longitudinal": ("m/s^2", lambda s: s.now.acceleration_m_s2),
+    "Vehicle.Acceleration.Lateral": ("m/s^2", lambda s: 0.0),
+    "Vehicle.AngularVelocity.Yaw": ("degrees/s", lambda s: 0.0),
     "Vehicle.IsMoving": (None, lambda s: s.now.speed_m_s > 0),
     "Vehicle.TraveledDistance": ("m", lambda s: s.now.distance_m),
     "Vehicle.TraveledDistanceSinceStart": ("m", lambda s: s.now.distance_m),
@@ -94,6 +96,8 @@ _SAID: dict[str, tuple[str | None, Said]] = {
     _BATTERY + "StateOfCharge.Current": ("percent", lambda s: 100 * s.now.soc),
     _BATTERY + "StateOfCharge.Displayed": ("percent", lambda s: 100 * s.now.soc),
     _BATTERY + "StateOfCharge.CurrentEnergy": ("Wh", lambda s: s.now.soc * s.car.pack.usable_wh),
+    _BATTERY + "NetCapacity": ("Wh", lambda s: s.car.pack.usable_wh),
+    _BATTERY + "ChargeCapacity": ("Ah", lambda s: float(s.car.pack.cell.capacity_ah * s.car.pack.parallel)),
     _BATTERY + "Range": ("m", _range_m),
     "Vehicle.Powertrain.Range": ("m", _range_m),
     _BATTERY + "Temperature.Average": ("Celsius", lambda s: s.now.cells_c),
@@ -153,7 +157,9 @@ class Voice:
         """The value of a signal."""
         said, scale, offset = self._sayings[path]
         value = said(state)
-        return value * scale + offset if isinstance(value, float) else value
+        if isinstance(value, bool) or not isinstance(value, int | float) or (scale, offset) == (1, 0):
+            return value
+        return value * scale + offset
 
 
 def voice(vocabulary: Vocabulary) -> Voice:
