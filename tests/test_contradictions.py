@@ -77,6 +77,33 @@ CONTRADICT = {
     "cells side by side that hold less than the pack": (
         {"cells_parallel": 2, "cell_capacity": 50, "capacity": 150},
         "facts.capacity", "expected 90 to 110, as cells_parallel x cell_capacity is 100 Ah, got 150"),
+    "more energy than the pack has charge for": (
+        {"energy_gross": 400, "voltage_nominal": 350, "capacity": 115},
+        "facts.energy_gross", "30.19 to 50.31, as voltage_nominal x capacity is 40.25 kWh, got 400"),
+    "less energy than the pack has charge for": (
+        {"energy_gross": 20, "voltage_nominal": 350, "capacity": 115},
+        "facts.energy_gross", "30.19 to 50.31, as voltage_nominal x capacity is 40.25 kWh, got 20"),
+    "more energy to use than the pack has charge for": (
+        {"energy_usable": 60, "voltage_nominal": 350, "capacity": 115},
+        "facts.energy_usable", "expected 50.31 or less, as voltage_nominal x capacity is 40.25 kWh, got 60"),
+    "more energy than its cells hold": (
+        {"energy_gross": 80, "cells": 192, "cell_voltage_nominal": 3.65, "cell_capacity": 56.3},
+        "facts.energy_gross", "as cells x cell_voltage_nominal x cell_capacity is 39.455 kWh, got 80"),
+    "more power for 2 s than its current gives": (
+        {"power_2s": 200, "voltage_max": 400, "current_peak": 400},
+        "facts.power_2s", "expected 176 or less, as voltage_max x current_peak is 160 kW, got 200"),
+    "more power for 10 s than its current gives": (
+        {"power_10s": 200, "voltage_max": 400, "current_peak": 400}, "facts.power_10s", "expected 176 or less"),
+    "more power for 30 s than its current gives": (
+        {"power_30s": 200, "voltage_max": 400, "current_peak": 400}, "facts.power_30s", "expected 176 or less"),
+    "more power at the peak than its current gives": (
+        {"power_peak": 200, "voltage_max": 400, "current_peak": 400}, "facts.power_peak", "expected 176 or less"),
+    "more power without end than its largest current gives": (
+        {"power_continuous": 200, "voltage_max": 400, "current_peak": 400},
+        "facts.power_continuous", "expected 176 or less"),
+    "more power into it than its charge current gives": (
+        {"charge_power_peak": 90, "voltage_max": 400, "charge_current_peak": 200},
+        "facts.charge_power_peak", "expected 88 or less, as voltage_max x charge_current_peak is 80 kW, got 90"),
     "a module more than its strings have": (
         {"modules": 25, "modules_series": 12, "modules_parallel": 2},
         "facts.modules", "expected 24, as modules_series x modules_parallel is 24, got 25"),
@@ -103,6 +130,9 @@ AGREE = {
     "a pack that stops well above what its cells bear": {
         "cells_series": 88, "cell_voltage_min": 2.3, "cell_voltage_nominal": 3.7, "voltage_min": 275},
     "a capacity within a tenth": {"cells_parallel": 2, "cell_capacity": 32.5, "capacity": 66},
+    "an energy within a quarter": {"energy_gross": 50, "voltage_nominal": 350, "capacity": 115},
+    "a power within a tenth": {"power_10s": 175, "voltage_max": 400, "current_peak": 400},
+    "a power far below what the current would give": {"power_10s": 40, "voltage_max": 400, "current_peak": 400},
     "cells without their count": {"cell_voltage_max": 2.0, "voltage_max": 400},
     "one end of a window": {"voltage_min": 500},
 }  # fmt: skip
@@ -149,17 +179,21 @@ def test_a_car_that_weighs_more_empty_than_full(tmp_path):
 
 
 INHERITED = {
-    "the lower of two": ({"voltage_min": 450}, "facts.voltage_min", "less than voltage_max, 400 V, got 450"),
-    "the higher of two": ({"voltage_max": 200}, "facts.voltage_max", "more than voltage_min, 280 V, got 200"),
+    "the lower of two": ({"voltage_min": 450}, "facts.voltage_min", "less than voltage_nominal, 350 V, got 450"),
+    "the higher of two": ({"voltage_max": 200}, "facts.voltage_max", "more than voltage_nominal, 350 V, got 200"),
     "a factor": (
         {"cells_series": 50}, "facts.cells_series",
         "a number with which cells_series x cell_voltage_max agrees with voltage_max, 400 V, got 50"),
+    "a capacity too large for the energy": (
+        {"capacity": 400}, "facts.capacity",
+        "a number with which voltage_nominal x capacity agrees with energy_gross, 40 kWh, got 400"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("own", "key", "told"), INHERITED.values(), ids=INHERITED)
 def test_a_part_like_another_is_told_of_what_it_states_itself(tmp_path, own, key, told):
-    made = catalogue(tmp_path, voltage_min=280, voltage_max=400, cells_series=96, cell_voltage_max=4.2)
+    made = catalogue(tmp_path, voltage_min=280, voltage_max=400, cells_series=96, cell_voltage_max=4.2,
+                     voltage_nominal=350, energy_gross=40)  # fmt: skip
     two = tmp_path / "makers/acme/parts/two.toml"
     two.write_text(f'name = "Two"\nlike = "one"\n[facts]\n{rows(own)}')
     with pytest.raises(CatalogueError) as e:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from itertools import pairwise
-from math import inf
+from math import inf, prod
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,12 +42,17 @@ LADDERS = (
 
 
 class Product(NamedTuple):
-    """A fact that lies between `low` and `high` times the product of two others."""
+    """A fact that lies between `low` and `high` times the product of others; `unit`: of that product in its unit."""
 
     fact: str
-    of: tuple[str, str]
+    of: tuple[str, ...]
     low: float = 0.9
     high: float = 1.1
+    unit: float = 1.0
+
+
+KILO = 0.001
+"""V x Ah and V x A in kWh and kW."""
 
 
 PRODUCTS = (
@@ -59,6 +64,16 @@ PRODUCTS = (
     Product("capacity", ("cells_parallel", "cell_capacity")),
     Product("cells", ("cells_series", "cells_parallel"), 1.0, 1.0),
     Product("modules", ("modules_series", "modules_parallel"), 1.0, 1.0),
+    # sources round each of them, and some state the energy at another rate of discharge than the capacity
+    Product("energy_gross", ("voltage_nominal", "capacity"), 0.75, 1.25, KILO),
+    Product("energy_gross", ("cells", "cell_voltage_nominal", "cell_capacity"), 0.75, 1.25, KILO),
+    Product("energy_usable", ("voltage_nominal", "capacity"), 0.0, 1.25, KILO),
+    # no part gives more than its largest current at its highest voltage, and under load its voltage is lower still
+    *(
+        Product(power, ("voltage_max", "current_peak"), low=0.0, unit=KILO)
+        for power in ("power_continuous", "power_30s", "power_10s", "power_2s", "power_peak")
+    ),
+    Product("charge_power_peak", ("voltage_max", "charge_current_peak"), low=0.0, unit=KILO),
 )
 
 
@@ -93,16 +108,20 @@ def _in_order(
 
 
 def _agrees(file: Path, at: str, product: Product, facts: Mapping[str, Fact], own: Collection[str]) -> None:
-    value, a, b = (number(facts, key) for key in (product.fact, *product.of))
-    if value is None or a is None or b is None or product.low * a * b <= value <= product.high * a * b:
+    value = number(facts, product.fact)
+    factors = {key: x for key in product.of if (x := number(facts, key)) is not None}
+    if value is None or len(factors) < len(product.of):
+        return
+    gives = product.unit * prod(factors.values())
+    if product.low * gives <= value <= product.high * gives:
         return
     told = " x ".join(product.of)
     factor = next((key for key in product.of if key in own), None)
     if product.fact in own or factor is None:
-        expected = f"{_span(product, a * b)}, as {told} is {_with_unit(product.fact, a * b)}"
+        expected = f"{_span(product, gives)}, as {told} is {_with_unit(product.fact, gives)}"
         raise CatalogueError(file, f"{at}.{product.fact}", expected=expected, got=_plain(value))
     expected = f"a number with which {told} agrees with {product.fact}, {_with_unit(product.fact, value)}"
-    raise CatalogueError(file, f"{at}.{factor}", expected=expected, got=_plain(a if factor == product.of[0] else b))
+    raise CatalogueError(file, f"{at}.{factor}", expected=expected, got=_plain(factors[factor]))
 
 
 def _span(product: Product, gives: float) -> str:

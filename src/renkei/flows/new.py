@@ -236,12 +236,16 @@ def _facts(kind: str, source: str) -> Iterator[str]:
 
 
 def _example(key: FactKey) -> str:
-    """A value that the key admits; lowest, nominal and highest of one quantity rise in this order."""
+    """A value that the key admits and that agrees with the others: lowest, nominal and highest of one quantity rise."""
     if key.type in ("number", "integer"):
         step = 3 if key.name.endswith(("_max", "_rating")) else 2 if key.name.endswith("_nominal") else 1
+        step = {"A": 1000, "Ah": 1000, "kWh": 2}.get(key.unit or "", step)  # V x A are kW, V x Ah are kWh
         return str(step) if key.highest is None or step <= key.highest else "1"
     if key.columns:
-        return "{ " + ", ".join(f"{name} = [0.0, 1.0]" for name in key.columns) + " }"
+        first, *others = key.columns
+        points = "[0, 100]" if first == "soc" and key.type == "curve" else "[0.0, 1.0]"
+        values = "[1.0, 3.0]" if key.name == "open_circuit_voltage" else "[0.0, 1.0]"
+        return "{ " + ", ".join([f"{first} = {points}", *(f"{name} = {values}" for name in others)]) + " }"
     examples: dict[str, Callable[[], str]] = {
         "boolean": lambda: "true",
         "choice": lambda: f'"{key.choices[0]}"',
