@@ -83,7 +83,8 @@ def test_what_is_sold_together_knows_each_other(pairing):
 
 def test_a_host_that_holds_keys_takes_no_other_part():
     for pairing, expected in PAIRING.items():
-        assert level("registration", at_home(there={"pairing": pairing})) == expected
+        silent = "unknown" if expected == "ok" else expected  # the part may yet hold keys
+        assert level("registration", at_home(there={"pairing": pairing})) == silent
         assert level("registration", at_home(here={"pairing": "none"}, there={"pairing": pairing})) == expected
 
 

@@ -123,8 +123,13 @@ def test_only_a_message_that_is_late_is_told_to_be():
     assert said == ["every 100 ms", "every 200 ms, later than 150 ms"]
 
 
-def test_times_that_nobody_states_are_no_finding():
-    assert found("message-timing", talk(line(cycle_ms=10), line())) == ()
+def test_how_often_a_message_is_sent_must_be_stated_where_somebody_waits_for_it():
+    for wanted in (line(cycle_ms=10), line(timeout_ms=100)):
+        (told,) = found("message-timing", talk(wanted, line()))
+        assert (told.level, told.provided) == ("unknown", None)
+
+
+def test_times_that_nobody_waits_for_are_no_finding():
     assert found("message-timing", talk(line(), line(cycle_ms=10))) == ()
     assert found("message-timing", talk(line(cycle_ms=10), None)) == ()
 

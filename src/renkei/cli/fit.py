@@ -215,13 +215,15 @@ def _shown(verdict: Verdict, every: bool) -> list[Finding]:
     from renkei.rules.finding import LEVELS
 
     weight: Callable[[Finding], int] = lambda f: LEVELS.index(f.level)  # noqa: E731
-    heaviest: dict[str, Finding] = {}
-    for finding in verdict.findings:
-        before = heaviest.get(finding.about)
-        if before is None or weight(finding) > weight(before):
-            heaviest[finding.about] = finding
-    chosen: Iterable[Finding] = verdict.findings if every else heaviest.values()
     is_app = any(f.rule.startswith("app-") for f in verdict.findings)
+    heaviest: dict[tuple[str, str], Finding] = {}
+    for finding in verdict.findings:
+        thing = "" if is_app else finding.rule, finding.about  # of a signal of an app one line is enough
+        before = heaviest.get(thing)
+        if before is None or weight(finding) > weight(before):
+            heaviest.pop(thing, None)
+            heaviest[thing] = finding
+    chosen: Iterable[Finding] = verdict.findings if every else heaviest.values()
     return [f for f in sorted(chosen, key=weight, reverse=True) if every or is_app or f.level != "ok"]
 
 

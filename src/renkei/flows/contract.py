@@ -7,13 +7,18 @@ from typing import Any
 
 from renkei import evidence
 from renkei.catalogue import Catalogue
+from renkei.catalogue.part_reading import full_id
+from renkei.errors import InputError
+from renkei.flows.prove import map_digest
 from renkei.flows.show import portrait
+from renkei.parts import Part
 from renkei.rules.finding import Verdict
+from renkei.vocabulary import builtin
 
 KIND = "verdict on fit"
 
 _SAID = ("fact", "value", "unit", "confidence", "source", "note", "disputed")
-_WORDING = ("name", "note", "unknown", "years", "powertrain")
+_WORDING = ("name", "note", "unknown", "years")
 
 
 def sealed(catalogue: Catalogue, verdict: Verdict, pem: bytes | None = None) -> bytes:
@@ -25,7 +30,13 @@ def digests(catalogue: Catalogue, verdict: Verdict) -> dict[str, str]:
     """Digests of all that the verdict rests on, by id: subject, host, the parts that the host is sold with, aids."""
     found: dict[str, str] = {}
     for id_ in (verdict.subject, verdict.host, *verdict.aids):
-        found |= {each: digest for each in _with_parts(catalogue, id_) if (digest := digest_of(catalogue, each))}
+        for each in _with_parts(catalogue, id_):
+            digest = digest_of(catalogue, each)
+            if digest is None:
+                raise InputError(
+                    f"{each}: a verdict is sealed on what a catalogue holds; put it there and name --data DIR"
+                )
+            found[each] = digest
     return found
 
 
@@ -40,11 +51,27 @@ def digest_of(catalogue: Catalogue, id_: str) -> str | None:
 
 
 def contract(catalogue: Catalogue, id_: str) -> dict[str, Any]:
-    """What a part or vehicle provides and requires, each fact with unit, source and confidence; no words about it."""
+    """What a part or vehicle provides and requires, each fact with unit, source and confidence; no words about it.
+
+    `maps`: digests of the maps, with their DBC files, by which it is said what its messages mean.
+    """
     whole = portrait(catalogue, id_)
     kept = {key: value for key, value in whole.items() if key not in _WORDING}
     slots = [slot | {"facts": _facts(slot["facts"])} for slot in whole["slots"]]
-    return kept | {"facts": _facts(whole["facts"]), "slots": slots}
+    maps = {id_: _map_digest(catalogue, id_) for id_ in sorted(_maps(whole))}
+    return kept | {"facts": _facts(whole["facts"]), "slots": slots, "maps": maps}
+
+
+def _maps(whole: Mapping[str, Any]) -> set[str]:
+    """Ids of the maps that a car has, and that messages of a part or slot name."""
+    maker = str(whole["id"]).split("/")[0]
+    talks = [whole["messages"], *(slot["messages"] for slot in whole["slots"])]
+    named = {row["map"] for talk in talks for side in talk.values() for row in side if row["map"]}
+    return {full_id(maker, name) for name in named} | ({whole["map"]} if whole["map"] else set())
+
+
+def _map_digest(catalogue: Catalogue, id_: str) -> str:
+    return map_digest(catalogue.map(*id_.split("/", 1)), builtin())
 
 
 def _facts(rows: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -60,3 +87,5 @@ def _with_parts(catalogue: Catalogue, id_: str) -> Iterator[str]:
     for slot in thing.slots.values():
         if slot.fitted:
             yield from _with_parts(catalogue, slot.fitted)
+    for inside in thing.made_of.values() if isinstance(thing, Part) else ():
+        yield from _with_parts(catalogue, inside)

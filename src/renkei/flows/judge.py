@@ -50,6 +50,8 @@ class Judges:
 
     def _pair(self, subject: str, host: str) -> Pair:
         catalogue = self._catalogue
+        if subject in catalogue.vehicles:
+            raise DoNotMeet(f"{subject} is a vehicle: it is judged by a standard ({', '.join(catalogue.standards)})")
         if subject not in catalogue.parts:
             known = [*catalogue.apps, *catalogue.parts]
             raise UnknownName("subject", subject, known, "('renkei list parts' and 'renkei list apps' show all)")
@@ -74,7 +76,7 @@ def _with(catalogue: Catalogue, given: Iterable[str]) -> tuple[tuple[str, ...], 
     aids, others = [], []
     for name in given:
         if name in catalogue.aids:
-            aids.append(name)
+            aids += [name] if name not in aids else []
         elif name in catalogue.parts:
             others.append(catalogue.part(name))
         else:

@@ -66,3 +66,10 @@ def _strings_of(pack: Part, module: Part) -> float | None:
         return float(stated.value)  # type: ignore[arg-type]
     own, inner = pack.facts.get("cells_parallel"), module.facts.get("cells_parallel")
     return float(own.value) / float(inner.value) if own and inner else None  # type: ignore[arg-type]
+
+
+def inner(catalogue: Catalogue, e_axle: Part, kind: str) -> Part | None:
+    """The inverter or motor that an e-axle is sold with, as far as it is known."""
+    slot = next((s for s in e_axle.slots.values() if s.kind == kind), None)
+    id_ = (slot.fitted if slot else None) or e_axle.made_of.get(kind)
+    return catalogue.part(id_) if id_ else None

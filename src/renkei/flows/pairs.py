@@ -8,12 +8,13 @@ from functools import cached_property
 
 from renkei.catalogue import Catalogue
 from renkei.errors import InputError, RenkeiError
+from renkei.facts import number
 from renkei.flows.drive import drive_vehicle, read_cycle
-from renkei.flows.modules import layout_in, packs_in_use, strings_in_use
+from renkei.flows.modules import inner, layout_in, packs_in_use, strings_in_use
 from renkei.flows.spoken import spoken
 from renkei.flows.virtual_car import virtual_car
 from renkei.parts import Part, Slot, Talk
-from renkei.rules.layout import as_pack
+from renkei.rules.layout import Layout, as_pack
 from renkei.rules.pair import SILENT, Driven, Pair, Shown, Spoken
 from renkei.sim.columns import Conditions
 from renkei.vehicle import Vehicle
@@ -66,6 +67,9 @@ class Pairs:
             if part.kind == "battery-module"
             else replace(pair, is_sold=slot.fitted == part.id and not self._others, shown=self._uses.get(part.id, ()))
         )
+        if not pair.is_battery:
+            packs = [p for p in pair.partners if p.kind == "battery-pack"]
+            pair = replace(pair, shown=self._uses.get(packs[0].id, ()) if packs else ())
         return replace(pair, driven=self._driven(pair, vehicle))
 
     def in_part(self, part: Part, host: Part) -> Pair:
@@ -73,6 +77,8 @@ class Pairs:
         self._judge_others(part)
         if part.kind in _INSIDE and host.kind == "e-axle":
             return self._in_e_axle(part, host, host.id, _swapped(self._of_part(host)), (), host.facts)
+        if self._others:
+            raise InputError(f"--with {self._brought[0]}: it has no place in {host.id} beside {part.id}")
         if part.kind == "battery-pack" and host.kind in ("inverter", "e-axle"):
             return Pair(part, host.id, host.kind, partners=(host,), facts=host.facts, shown=self._uses.get(part.id, ()))
         goes = "expected an inverter or a motor in an e-axle, or a battery pack on an inverter or an e-axle"
@@ -110,7 +116,7 @@ class Pairs:
         slot = slot or Slot(part.kind, part.kind, fitted.id if fitted else None, {}, ())
         others = tuple(other for kind, other in inside.items() if kind != part.kind)
         return Pair(
-            part, host, "vehicle" if packs else "e-axle", slot=slot, fitted=fitted, holder=e_axle,
+            part, host, "e-axle" if host == e_axle.id else "vehicle", slot=slot, fitted=fitted, holder=e_axle,
             partners=(*others, *packs), brought=self._brought, facts=facts,  # type: ignore[arg-type]
             said_by_part=self._of_part(part), said_by_host=talk,
             is_sold=fitted is not None and fitted.id == part.id and not self._others,
@@ -118,11 +124,7 @@ class Pairs:
 
     def _inner(self, e_axle: Part, kind: str) -> Part | None:
         """The inverter or motor of an e-axle, as far as it is known."""
-        if other := self._others.get(kind):
-            return other
-        slot = next((s for s in e_axle.slots.values() if s.kind == kind), None)
-        id_ = (slot.fitted if slot else None) or e_axle.made_of.get(kind)
-        return self._catalogue.part(id_) if id_ else None
+        return self._others.get(kind) or inner(self._catalogue, e_axle, kind)
 
     def _slot(self, vehicle: Vehicle, kind: str, part: Part) -> Slot | None:
         """The place for a part of that kind; of two e-axles that which drives the same axle."""
@@ -177,7 +179,7 @@ class Pairs:
         """A module as the pack that it makes in this host."""
         module, fitted = pair.part, pair.fitted
         layout, host, inside = layout_in(self._catalogue, module, pair.slot, fitted, pair.partners, self._uses)
-        sold = inside is not None and inside.id == module.id and not self._others
+        sold = inside is not None and inside.id == module.id and not self._others and _as_many(layout, fitted)
         if isinstance(layout, str):
             return replace(pair, module=module, no_layout=layout, is_sold=sold, said_by_part=SILENT)
         kw_per_a = layout.parallel * layout.numbers["voltage_nominal_v"] / 1000
@@ -234,3 +236,9 @@ def _by_kind(others: Iterable[Part]) -> dict[str, Part]:
             raise InputError(f"--with {part.id}: {found[part.kind].id} stands there already")
         found[part.kind] = part
     return found
+
+
+def _as_many(layout: Layout | str, fitted: Part | None) -> bool:
+    """Whether a layout has as many modules as the pack that is sold here, as far as both are known."""
+    sold = number(fitted.facts, "modules") if fitted else None
+    return isinstance(layout, str) or sold is None or layout.modules == sold

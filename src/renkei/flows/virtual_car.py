@@ -11,7 +11,7 @@ from renkei.errors import CannotTell, InputError, SimulationError, UnknownName
 from renkei.facts import fact_keys, keys_of
 from renkei.flows.assumed import KINDS, Assumed, Given, Known, number, sorted_out
 from renkei.flows.mistaken import refuse_mistaken
-from renkei.flows.modules import layout_in, packs_in_use
+from renkei.flows.modules import inner, layout_in, packs_in_use
 from renkei.flows.virtual_axle import e_axle_of, together
 from renkei.flows.virtual_pack import pack_of, pack_of_modules
 from renkei.parts import Limit, Part, Slot
@@ -68,12 +68,14 @@ def virtual_car(
     parts, violated = dict[str, Part](), list[Violated]()
     for name, other in ((BATTERY, battery), (E_AXLE, e_axle)):
         slots = found_slots(found, name)
+        if other:
+            slots = _same_axle_first(catalogue, slots, other)
         part = _part(catalogue, found, slots, name, other)
         parts[name] = part
         if other and slots and part.kind == slots[0].kind:
             violated += _violations(part, slots[0])
         for more in slots[1:]:
-            parts[more.name] = _part(catalogue, found, [more], name, None)
+            parts[f"slot {more.name}"] = _part(catalogue, found, [more], name, None)
     violated += _between(parts[BATTERY], parts[E_AXLE]) if battery or e_axle else []
     known = Known(catalogue, given)
     if parts[BATTERY].kind == _MODULE:
@@ -96,6 +98,17 @@ def virtual_car(
 def found_slots(vehicle: Vehicle, name: str) -> list[Slot]:
     """The slots for a battery, or for e-axles."""
     return [slot for slot in vehicle.slots.values() if slot.kind == KINDS[name]]
+
+
+def _same_axle_first(catalogue: Catalogue, slots: list[Slot], other: str) -> list[Slot]:
+    """The slot whose fitted part drives the axle that `other` drives goes first: that is where it goes."""
+    axle = catalogue.part(other).facts.get("drives_axle")
+
+    def differs(slot: Slot) -> bool:
+        own = catalogue.part(slot.fitted).facts.get("drives_axle") if slot.fitted else None
+        return axle is None or own is None or own.value != axle.value
+
+    return sorted(slots, key=differs)
 
 
 def first_virtual_car(catalogue: Catalogue) -> VirtualCar | None:
@@ -241,7 +254,8 @@ def _pack(vehicle: Vehicle, parts: Mapping[str, Part], known: Known) -> Pack:
 def _counts(module: Part, vehicle: Vehicle, parts: Mapping[str, Part], known: Known) -> tuple[int, int]:
     """Modules in series and strings: as a verdict lays them out, or else nearest to voltage and energy of the pack."""
     replaced = parts["battery replaced"]
-    partners = [part for part in parts.values() if part.kind == KINDS[E_AXLE]]
+    e_axles = [part for part in parts.values() if part.kind == KINDS[E_AXLE]]
+    partners = [*e_axles, *(each for part in e_axles if (each := inner(known.catalogue, part, "inverter")))]
     slot = found_slots(vehicle, BATTERY)[0]
     uses = packs_in_use(known.catalogue)
     layout = layout_in(known.catalogue, module, slot, replaced, partners, uses).layout

@@ -167,7 +167,7 @@ def _cells(
         gross = _gross_kwh(part, known, share, wall_kwh)
     if series is None:
         volts = known.fact(facts, "voltage_nominal") or known.assume(what, "pack_voltage")
-        series = round(volts / mean_v)
+        series = max(1, round(volts / mean_v))
         if gross and capacity and parallel is None:
             parallel = max(1, round(gross * 1000 / mean_v / capacity / series))
             series = round(gross * 1000 / mean_v / capacity / parallel)

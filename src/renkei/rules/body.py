@@ -88,7 +88,8 @@ def mass(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
         else:
             yield finding
     yield from _of_the_car(pair, own, other)
-    if pair.slot is None or pair.part.kind in ("inverter", "motor") or any(f.about == "mass" for f in limits):
+    judged = any(f.about == "mass" and f.bound != "stated" for f in limits)
+    if pair.slot is None or pair.part.kind in ("inverter", "motor") or judged:
         return
     if own is None or other is None:
         if pair.is_battery or own is not None:

@@ -39,6 +39,31 @@ def peak_current(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     for pack in pair.packs:
         if not (announced and "current_peak" not in pack.facts):
             yield _peak(pair, pack)
+        yield from _held_back(pair, pack)
+
+
+def _held_back(pair: Pair, pack: Part) -> Iterator[Finding]:
+    """Whether the largest current of the drive holds its power back, at this pack's voltage, below that of the car."""
+    if pair.slot is None or pair.fitted is None or pair.part.kind == "motor":
+        return
+    drive = pair.e_axles[0] if pair.is_battery and len(pair.e_axles) == 1 else None if pair.is_battery else pair.part
+    if drive is None or "dc_current_max" not in drive.facts:
+        return
+    before = (drive, pair.fitted) if pair.is_battery else (pair.fitted, pack)
+    now_kw, sold_kw = _at_most_kw(drive, pack), _at_most_kw(*before)
+    if now_kw is None or sold_kw is None:
+        return
+    told = f"{now_kw:.0f} kW at {_volts(pack):.4g} V, for {drive.id} draws no more current; {sold_kw:.0f} kW as sold"
+    yield enough("peak-current", "dc_current_max", sold_kw, now_kw, "kW", (told, told),
+                 (ground(drive.id, "dc_current_max", drive.facts["dc_current_max"]),))  # fmt: skip
+
+
+def _at_most_kw(drive: Part, pack: Part) -> float | None:
+    volts, power_kw = _volts(pack), number(drive.facts, "power_peak")
+    amps = number(drive.facts, "dc_current_max")
+    if volts is None or power_kw is None:
+        return None
+    return power_kw if amps is None else min(power_kw, amps * volts / 1000)
 
 
 def _own_pack(pair: Pair, finding: Finding) -> Finding:

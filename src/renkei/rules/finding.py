@@ -11,6 +11,9 @@ Level = Literal["ok", "degrade", "unknown", "break"]
 ROUNDED = 0.02
 """Two ratings that differ by a smaller share are the same: makers and sources round."""
 
+AS_SOLD = 0.01
+"""Windows of packs of one platform, read out of converters, differ by less than this share: 403.2 and 405.5 V."""
+
 LEVELS: tuple[Level, ...] = ("ok", "degrade", "unknown", "break")
 """From light to heavy."""
 

@@ -54,7 +54,7 @@ def registration(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     yield from limits
     own, other = pair.part.facts.get("pairing"), pair.of_host("pairing")
     asked = [(fact, of) for fact, of in ((own, pair.part.id), other or (None, "")) if fact is not None]
-    if not asked or any(f.about == "pairing" for f in limits):
+    if not asked or any(f.about == "pairing" and f.bound != "stated" for f in limits):
         return
     schemes = {fact.value for fact, _ in asked}
     level: Level = "break" if "cryptographic" in schemes else "degrade" if "registered" in schemes else "ok"
@@ -63,6 +63,8 @@ def registration(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
         "degrade": "a tool must make the two known to each other",
         "ok": "it starts in any host",
     }[level]
+    if level == "ok" and own is None:
+        level, said = "unknown", f"not stated by {pair.part.id}"
     if pair.is_sold:
         level, said = "ok", "sold together"
     yield Finding("registration", level, "pairing", other[0].value if other else None, own.value if own else None, None,

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 from renkei.facts import Fact, number
 from renkei.parts import Limit, Part, Slot
-from renkei.rules.finding import ROUNDED
+from renkei.rules.finding import AS_SOLD, ROUNDED
 
 _CASE = (
-    "hv_connector", "lv_connector", "mounting", "contactor_owner", "contactor_command", "contactor_rating",
+    "hv_connector", "lv_connector", "mounting", "pairing", "contactor_owner", "contactor_command", "contactor_rating",
     "fuse_rating", "precharge_owner", "precharge_resistance", "precharge_time", "insulation_monitor", "interlock",
     "protocol", "bus", "bitrate", "current_sign", "current_limit_announced", "pump_owner",
 )  # fmt: skip
@@ -21,7 +21,8 @@ _CASE = (
 _OF_CELLS = (
     "chemistry", "cell_maker", "cell_model", "cell_voltage_min", "cell_voltage_nominal", "cell_voltage_max",
     "cell_capacity", "cooling", "coolant", "charge_temperature_min", "temperature_min", "temperature_max", "un_38_3",
-    "generation",
+    "generation", "synthetic", "second_life", "age_inputs", "coolant_port", "coolant_inlet_min", "coolant_inlet_max",
+    "un_r10", "fault_codes_foreign_host", "propagation",
 )  # fmt: skip
 
 
@@ -91,7 +92,7 @@ def window(slot: Slot | None, fitted: Part | None, inside: Part | None, partners
     highest = [number(p.facts, key) for p in partners for key in ("dc_voltage_max", "dc_voltage_rating")]
     stated_low, stated_high = number(own, "voltage_min"), number(own, "voltage_max")
     lowest.append(stated_low)  # that of the pack sold here is where it is empty, and no bound
-    highest.append(stated_high if stated_high is not None else high and high * (1 + ROUNDED))
+    highest.append(stated_high if stated_high is not None else high and high * (1 + AS_SOLD))
     return Window(
         max(_ends(limits, "voltage_min", "minimum", lowest), default=None),
         min(_ends(limits, "voltage_max", "maximum", highest), default=None),
@@ -119,7 +120,7 @@ def laid_out(module: Part, host: Window) -> Layout | str:
         return "no voltage of the host is known, neither a limit nor that of its pack"
     bound: dict[str, str] = {}
     middle = volts["nominal"] or (volts["min"] + volts["max"]) / 2
-    least = math.ceil(host.lowest_v / volts["min"] - 1e-9) if host.lowest_v else None
+    least = math.ceil(min(host.lowest_v / volts["min"], 1e9) - 1e-9) if host.lowest_v else None
     most = max(1, math.floor(host.highest_v / volts["max"] + 1e-9)) if host.highest_v else None
     series = max(1, round((host.nominal_v or host.highest_v or 0) / middle))
     if most is not None and series > most:
@@ -153,6 +154,7 @@ def as_pack(module: Part, layout: Layout, fitted: Part | None, host: Window) -> 
         "voltage_min": series, "voltage_nominal": series, "voltage_max": series, "capacity": parallel,
         "energy_gross": layout.modules, "energy_usable": layout.modules, "current_peak": parallel,
         "current_continuous": parallel, "charge_current_peak": parallel, "charge_current_continuous": parallel,
+        "charge_power_peak": layout.modules, "power_2s": layout.modules,
         "power_peak": layout.modules, "power_10s": layout.modules, "power_30s": layout.modules,
         "power_continuous": layout.modules, "heat_continuous": layout.modules, "heat_capacity": layout.modules,
         "resistance": series / parallel, "cells_series": series, "cells_parallel": parallel, "cells": layout.modules,

@@ -140,7 +140,11 @@ def message_timing(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]
             continue
         wanted, sent = heard.wanted.message, heard.sent.message
         longest = wanted.timeout_ms or (wanted.cycle_ms * LATE if wanted.cycle_ms else None)
-        if longest is None or sent.cycle_ms is None:
+        if longest is None:
+            continue
+        if sent.cycle_ms is None:
+            yield Finding("message-timing", "unknown", heard.wanted.text, longest, None, "ms",
+                          "how often it is sent is not stated", grounds_of(heard), (), "at most")  # fmt: skip
             continue
         level: Level = "ok" if sent.cycle_ms <= longest else worse(heard)
         said = f"every {sent.cycle_ms:g} ms" + ("" if level == "ok" else f", later than {longest:g} ms")

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 
 from renkei.facts import Fact, number
 from renkei.parts import Limit, Part
-from renkei.rules.finding import Finding, Ground, Level
+from renkei.rules.finding import AS_SOLD, Finding, Ground, Level
 from renkei.rules.held import alike, enough, ground, held, missing
 from renkei.rules.pair import Pair
 from renkei.rules.rule import rule
 
-AS_SOLD = 0.01
-"""Windows of packs of one platform, read out of converters, differ by less than this share: 403.2 and 405.5 V."""
 _SAME_CELL_V = 0.01
 """Controllers measure cells no better."""
 
@@ -70,8 +68,11 @@ def _unknown_to_drives(pair: Pair, pack: Part) -> Iterator[Finding]:
     stated = {by for limit, by, _, _ in pair.limits() if limit.fact == "voltage_max" and limit.maximum is not None}
     for drive in pair.e_axles:
         whole = [drive] if drive.kind == "inverter" else [drive, *(p for p in pair.drives if p.kind == "inverter")]
-        known = any(part.id in stated or {"dc_voltage_rating", "dc_voltage_max"} & set(part.facts) for part in whole)
-        as_sold = pair.is_battery and pair.slot is not None and drive.id not in pair.brought
+        new = [part for part in whole if part.id in pair.brought]
+        ceilings = {"dc_voltage_rating", "dc_voltage_max"}
+        known_of = [part.id in stated or bool(ceilings & set(part.facts)) for part in new or whole]
+        known = all(known_of) if new else any(known_of)
+        as_sold = pair.is_battery and pair.slot is not None and not new
         if "voltage_max" not in pack.facts and not (pair.is_battery and pair.slot is not None):
             yield Finding("voltage-window", "unknown", "voltage_max", None, None, "V",
                           f"{pack.id} does not state its voltage_max")  # fmt: skip
