@@ -178,6 +178,54 @@ def test_a_car_that_weighs_more_empty_than_full(tmp_path):
         made.vehicle("acme/car")
 
 
+CURVES = {
+    "in one cell's volts for a pack": (
+        (3.0, 4.2), {"voltage_min": 280, "voltage_nominal": 350, "voltage_max": 403},
+        "value.voltage: expected the voltage at the terminals, within 10 percent of voltage_min (280 V) to "
+        "voltage_nominal (350 V) to voltage_max (403 V), got '3 to 4.2'"),
+    "in one cell's volts where cells in series tell": (
+        (3.0, 4.2), {"cells_series": 96, "cell_voltage_nominal": 3.65},
+        "within 10 percent of cells_series x cell_voltage_nominal (350.4 V), got '3 to 4.2'"),
+    "above the highest": ((280, 450), {"voltage_max": 403}, "within 10 percent of voltage_max (403 V), got '280 to 450'"),
+    "that falls": ((400, 300), {}, "value.voltage: expected numbers that rise with the charge, got '400, then 300'"),
+}  # fmt: skip
+
+
+def curve(volts, soc=(0, 100)):
+    return f"{{ soc = {list(soc)}, voltage = {list(volts)} }}"
+
+
+@pytest.mark.parametrize(("volts", "facts", "told"), CURVES.values(), ids=CURVES)
+def test_a_voltage_at_rest_is_refused(tmp_path, volts, facts, told):
+    with pytest.raises(CatalogueError) as e:
+        catalogue(tmp_path, open_circuit_voltage=curve(volts), **facts).part("acme/one")
+    assert told in str(e.value)
+    assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize("soc", [(0, 90), (10, 100), (0, 1)])
+def test_a_voltage_at_rest_is_known_from_empty_to_full(tmp_path, soc):
+    with pytest.raises(CatalogueError, match=r"value\.soc: expected 0 to 100 percent, got"):
+        catalogue(tmp_path, open_circuit_voltage=curve((300, 400), soc)).part("acme/one")
+
+
+@pytest.mark.parametrize(("kind", "volts", "facts"), [
+    ("battery-pack", (275, 430), {"voltage_min": 280, "voltage_nominal": 350, "voltage_max": 403}),
+    ("battery-pack", (300, 300), {"voltage_nominal": 310}),
+    ("battery-cell", (3.0, 4.2), {"cell_voltage_min": 2.5, "cell_voltage_max": 4.2}),
+    ("battery-module", (24, 33), {"cell_voltage_max": 4.2}),
+])  # fmt: skip
+def test_a_voltage_at_rest_of_the_terminals_is_read(tmp_path, kind, volts, facts):
+    made = catalogue(tmp_path, kind=kind, open_circuit_voltage=curve(volts), **facts).part("acme/one")
+    assert made.facts["open_circuit_voltage"].value["voltage"] == volts
+
+
+def test_a_voltage_at_rest_of_a_cell_is_held_to_that_cell(tmp_path):
+    made = catalogue(tmp_path, kind="battery-cell", open_circuit_voltage=curve((280, 400)), cell_voltage_max=4.2)
+    with pytest.raises(CatalogueError, match=r"within 10 percent of cell_voltage_max \(4\.2 V\), got '280 to 400'"):
+        made.part("acme/one")
+
+
 INHERITED = {
     "the lower of two": ({"voltage_min": 450}, "facts.voltage_min", "less than voltage_nominal, 350 V, got 450"),
     "the higher of two": ({"voltage_max": 200}, "facts.voltage_max", "more than voltage_nominal, 350 V, got 200"),

@@ -376,7 +376,7 @@ def test_a_wrong_change_is_told_by_the_name_that_the_user_gave(name):
 WRONG_TABLES = {
     "voltage that falls": (
         'open_circuit_voltage = { value = { soc = [0, 50, 100], voltage = [400, 370, 410] }, source = ["own"] }',
-        "acme/whole: open_circuit_voltage.voltage: expected numbers that rise with the charge, got 400, then 370",
+        "facts.open_circuit_voltage.value.voltage: expected numbers that rise with the charge, got '400, then 370'",
     ),
     "charge that turns": (
         'open_circuit_voltage = { value = { soc = [0, 70, 50], voltage = [3, 4, 5] }, source = ["own"] }',
@@ -384,7 +384,7 @@ WRONG_TABLES = {
     ),
     "charge that ends early": (
         'open_circuit_voltage = { value = { soc = [10, 90], voltage = [300, 370] }, source = ["own"] }',
-        "open_circuit_voltage.soc: expected 0 to 100 percent, got 10 to 90",
+        "open_circuit_voltage.value.soc: expected 0 to 100 percent, got '10 to 90'",
     ),
     "a negative resistance": (
         "resistance_map = { value = { temperature = [0, 0, 25, 25], soc = [0, 100, 0, 100], "

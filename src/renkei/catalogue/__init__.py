@@ -251,7 +251,7 @@ class Catalogue:
         with mistakes.gathered():
             facts = facts_of(file, "facts", read.facts, kind, maker.sources)
             made["facts"] = inherited(file, like.facts if like else {}, read.without) | facts
-            judge_together(file, "facts", made["facts"], facts)
+            judge_together(file, "facts", made["facts"], facts, kind)
         with mistakes.gathered():
             made["requires"] = over(like.requires if like else (), requires_of(file, read.requires, maker.sources))
         with mistakes.gathered():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from itertools import pairwise
 from math import inf, prod
@@ -77,10 +78,13 @@ PRODUCTS = (
 )
 
 
-def judge_together(file: Path, at: str, facts: Mapping[str, Fact], own: Collection[str]) -> None:
+def judge_together(
+    file: Path, at: str, facts: Mapping[str, Fact], own: Collection[str], kind: str | None = None
+) -> None:
     """Raises CatalogueError, with all mistakes, where facts of one thing contradict each other.
 
-    `own`: those that the file states itself; what is wrong is told of them, and not of what was inherited.
+    `own`: those that the file states itself; what is wrong is told of them, and not of what was inherited. `kind`: of
+    the part, where it is one.
     """
     mistakes = Mistakes()
     for ladder in LADDERS:
@@ -91,6 +95,8 @@ def judge_together(file: Path, at: str, facts: Mapping[str, Fact], own: Collecti
     for product in PRODUCTS:
         with mistakes.gathered():
             _agrees(file, at, product, facts, own)
+    with mistakes.gathered():
+        _at_rest(file, f"{at}.open_circuit_voltage.value", facts, kind)
     mistakes.tell()
 
 
@@ -122,6 +128,44 @@ def _agrees(file: Path, at: str, product: Product, facts: Mapping[str, Fact], ow
         raise CatalogueError(file, f"{at}.{product.fact}", expected=expected, got=_plain(value))
     expected = f"a number with which {told} agrees with {product.fact}, {_with_unit(product.fact, value)}"
     raise CatalogueError(file, f"{at}.{factor}", expected=expected, got=_plain(factors[factor]))
+
+
+_NEAR = 1.1
+"""How far a curve may lie beyond a voltage that it is held against, which others measured or rounded."""
+
+
+def _at_rest(file: Path, at: str, facts: Mapping[str, Fact], kind: str | None) -> None:
+    """The voltage at rest is known from empty to full, never falls, and is that of the terminals, not of one cell."""
+    curve = facts["open_circuit_voltage"].value if "open_circuit_voltage" in facts else None
+    if not isinstance(curve, Mapping):
+        return
+    soc, volts = curve["soc"], curve["voltage"]
+    if (soc[0], soc[-1]) != (0, 100):
+        raise CatalogueError(file, f"{at}.soc", expected="0 to 100 percent", got=f"{soc[0]:g} to {soc[-1]:g}")
+    for before, after in pairwise(volts):
+        if after < before:
+            expected = "numbers that rise with the charge"
+            raise CatalogueError(file, f"{at}.voltage", expected=expected, got=f"{before:g}, then {after:g}")
+    low, nominal, high = (_of_terminals(facts, which, kind) for which in ("min", "nominal", "max"))
+    too_low = volts[0] * _NEAR < low[1] or volts[-1] * _NEAR < nominal[1]
+    if too_low or volts[-1] > high[1] * _NEAR or volts[0] > nominal[1] * _NEAR:
+        window = " to ".join(f"{told} ({v:g} V)" for told, v in (low, nominal, high) if told)
+        expected = f"the voltage at the terminals, within 10 percent of {window}"
+        raise CatalogueError(file, f"{at}.voltage", expected=expected, got=f"{volts[0]:g} to {volts[-1]:g}")
+
+
+def _of_terminals(facts: Mapping[str, Fact], which: str, kind: str | None) -> tuple[str, float]:
+    """The lowest, nominal or highest voltage of a part and what says it; what no voltage contradicts where unknown."""
+    stated, cell = number(facts, f"voltage_{which}"), number(facts, f"cell_voltage_{which}")
+    cells = 1 if kind == "battery-cell" else number(facts, "cells_series")
+    if stated is not None:
+        return f"voltage_{which}", stated
+    if cell is not None and cells is not None:
+        return (
+            f"cell_voltage_{which}" if kind == "battery-cell" else f"cells_series x cell_voltage_{which}",
+            cells * cell,
+        )
+    return "", {"min": 0.0, "max": inf}.get(which, math.nan)
 
 
 def _span(product: Product, gives: float) -> str:
