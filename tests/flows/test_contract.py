@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from renkei import evidence
 from renkei.catalogue import Catalogue
+from renkei.errors import InputError
 from renkei.flows.contract import KIND, contract, digest_of, digests, sealed
 from renkei.flows.judge import judge
 from renkei.rules.finding import Verdict
@@ -131,3 +132,21 @@ def test_the_same_verdict_is_sealed_to_the_same_bytes(private):
         return sealed(catalogue, judge(catalogue, PACK, CAR, ["hoist"]))
 
     assert once() == once()
+
+
+def test_what_messages_mean_is_bound_too(private):
+    """The same car with one row less in its map is another car."""
+    own = private / "makers/nissan/maps/leaf-aze0.toml"
+    own.parent.mkdir(parents=True)
+    text = Catalogue().map("nissan", "leaf-aze0").file.read_text(encoding="utf-8")
+    line = next(each for each in text.splitlines() if each.startswith('"Vehicle.LowVoltageSystemState"'))
+    own.write_text(text.replace(line, ""), encoding="utf-8")
+    theirs, ours = (contract(c, "nissan/leaf-aze0") for c in (Catalogue(), Catalogue([private])))
+    assert theirs["maps"].keys() == ours["maps"].keys() == {"nissan/leaf-aze0"}
+    assert theirs["maps"] != ours["maps"]
+    assert {**theirs, "maps": 0} == {**ours, "maps": 0}
+
+
+def test_what_no_catalogue_holds_is_not_sealed(private):
+    with pytest.raises(InputError, match="only what a catalogue holds is sealed"):
+        digests(Catalogue([private]), Verdict("somewhere", CAR, ()))

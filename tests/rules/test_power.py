@@ -44,6 +44,16 @@ def test_the_current_is_power_over_voltage(power_kw, volts, amps):
         assert finding.level == ("ok" if amps > 0.98 * asked else "degrade")
 
 
+@pytest.mark.parametrize(("amps", "expected"), [(250, "ok"), (300, "ok"), (200, "degrade")])
+def test_a_drive_that_draws_no_more_current_gives_less_power_at_a_lower_voltage(amps, expected):
+    """100 kW as sold at 400 V; what the drive may draw at 400 V is the same, at a lower voltage it is less power."""
+    drive = part("e-axle", "zeta/axle", power_peak=100, dc_current_max=amps)
+    given = at_home(here={"voltage_nominal": 400 if amps > 200 else 300, "current_peak": 900},
+                    fitted={"voltage_nominal": 400}, partners=(drive,))  # fmt: skip
+    told = [f for f in found("peak-current", given) if f.about == "dc_current_max"]
+    assert [f.level for f in told] == [expected]
+
+
 def test_of_a_pack_of_which_nothing_is_known_it_is_unknown_but_what_is_asked_for_is_told():
     finding = one("peak-current", _feeds())
     assert (finding.level, finding.required, finding.provided) == ("unknown", 250, None)

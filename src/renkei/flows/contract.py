@@ -33,9 +33,7 @@ def digests(catalogue: Catalogue, verdict: Verdict) -> dict[str, str]:
         for each in _with_parts(catalogue, id_):
             digest = digest_of(catalogue, each)
             if digest is None:
-                raise InputError(
-                    f"{each}: a verdict is sealed on what a catalogue holds; put it there and name --data DIR"
-                )
+                raise InputError(f"{each}: only what a catalogue holds is sealed; put it there and name --data DIR")
             found[each] = digest
     return found
 

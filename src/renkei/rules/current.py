@@ -44,10 +44,10 @@ def peak_current(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
 
 def _held_back(pair: Pair, pack: Part) -> Iterator[Finding]:
     """Whether the largest current of the drive holds its power back, at this pack's voltage, below that of the car."""
-    if pair.slot is None or pair.fitted is None or pair.part.kind == "motor":
+    if pair.slot is None or pair.fitted is None or len(pair.e_axles) != 1:
         return
-    drive = pair.e_axles[0] if pair.is_battery and len(pair.e_axles) == 1 else None if pair.is_battery else pair.part
-    if drive is None or "dc_current_max" not in drive.facts:
+    drive = pair.e_axles[0] if pair.is_battery else pair.part
+    if "dc_current_max" not in drive.facts:
         return
     before = (drive, pair.fitted) if pair.is_battery else (pair.fitted, pack)
     now_kw, sold_kw = _at_most_kw(drive, pack), _at_most_kw(*before)
