@@ -1,6 +1,7 @@
 """Virtual cars on the platform: what they say over a real port, and what they do when apps ask."""
 
 import asyncio
+import re
 import time
 
 import pytest
@@ -72,6 +73,81 @@ def test_what_comes_back_through_the_map_is_what_the_physics_say(vehicle, driven
     ):
         if said.get(path) is not None:
             assert said[path] == pytest.approx(expected, abs=within)
+
+
+STANDING = {
+    r"\.Temperature($|\.)|Temperature$": lambda v, s: 15 <= v <= 30,
+    r"AngularVelocity\.|Acceleration\.|SteeringWheel\.Angle": lambda v, s: abs(v) < 0.2,
+    r"Speed(Displayed|Set)?$": lambda v, s: v == 0,
+    r"Torque(Request)?$|(Motor\.|Heater|Compressor)Power$|PedalPosition$": lambda v, s: v == 0,
+    r"TraveledDistance": lambda v, s: v == 0,
+    r"\.CurrentCurrent$": lambda v, s: -5 < v <= 0,
+    r"\.CurrentPower$": lambda v, s: -1000 < v < 0,
+    r"\.CellVoltage\.": lambda v, s: 2.3 < v < 4.2,
+    r"\.CurrentVoltage$|DCLinkVoltage$": lambda v, s: abs(v - s.now.voltage_v) < 2,
+    r"StateOfCharge\.(Current|Displayed)$": lambda v, s: 79 <= v <= 81,
+    r"StateOfCharge\.CurrentEnergy$": lambda v, s: v == pytest.approx(0.8e-3 * s.car.pack.usable_wh, rel=0.02),
+    r"NetCapacity$": lambda v, s: v == pytest.approx(1e-3 * s.car.pack.usable_wh, rel=0.02),
+    r"ChargeCapacity$": lambda v, s: 0.8 < v * s.now.voltage_v / s.car.pack.energy_wh < 1.2,
+    r"\.Range$": lambda v, s: 80 < 0.8e3 * s.car.pack.usable_wh / v < 250,  # Wh a kilometre
+    r"MaxDischargePower$": lambda v, s: 0.9e-3 < v / s.car.e_axle.peak_power_w < 2e-3,
+    r"MaxChargePower$": lambda v, s: 0.4e-3 < v / s.car.e_axle.peak_power_w < 2e-3,
+    r"IsMoving$|IsCharging|IsFullyCharged$|ParkingBrake\.IsEngaged$|IsAirConditioningActive$": lambda v, s: v is False,
+    r"IsInterlockClosed$|IsPowerConnected$|Brake\.IsPressed$": lambda v, s: v is True,
+    r"Lights\.Brake\.IsActive$": lambda v, s: v == "ACTIVE",
+    r"ContactorState$": lambda v, s: v == "CLOSED",
+    r"LowVoltageSystemState$": lambda v, s: v == "ON",
+    r"(Selected|Current)Gear$": lambda v, s: v == 127,
+    r"StartStopCharging$": lambda v, s: v == "STOP",
+    r"ChargeLimit$": lambda v, s: v == 100,
+}
+"""What may be said of a car that stands, straight, at 20 degrees, with four fifths of its charge; by signal."""
+
+
+@pytest.mark.parametrize("vehicle", [vehicle for vehicle, _ in SIMULATED])
+def test_a_standing_car_says_nothing_that_a_standing_car_cannot_say(vehicle):
+    driven = driven_car(CATALOGUE, vehicle, VirtualSource(soc=0.8, air_c=20))
+    driven.wishes = driven.wishes._replace(cruise_active=True, cruise_km_h=0.0)
+    said, state = spoken(driven, 4.0)
+    del said[CRUISE_ACTIVE]
+    assert state.now.distance_m == 0
+    wrong = {}
+    for path, value in said.items():
+        judges = [holds for pattern, holds in STANDING.items() if re.search(pattern, path)]
+        if value is not None and not (judges and judges[0](value, state)):
+            wrong[path] = value
+    assert wrong == {}
+    assert len(said) > 20
+
+
+def test_limits_of_power_are_those_of_the_drive_where_the_pack_is_known_for_none():
+    unknown, known = (driven_car(CATALOGUE, v, VirtualSource()).state for v in ("nissan/leaf-ze0", LEAF))
+    assert unknown.now.most_discharge_w == unknown.car.e_axle.peak_power_w
+    assert known.now.most_discharge_w > known.car.e_axle.peak_power_w  # 400 A are a fact of its pack
+
+
+def test_the_range_is_there_before_the_first_metre_and_follows_the_drive():
+    gentle, hard = (driven_car(CATALOGUE, LEAF, VirtualSource(cycle)) for cycle in ("udds", "us06"))
+    assert 0 < hard.state.per_m_wh < gentle.state.per_m_wh * 3
+    before = gentle.state.per_m_wh
+    gentle.wishes = gentle.wishes._replace(cruise_active=True, cruise_km_h=130.0)
+    for _ in range(round(300 / STEP_S)):
+        gentle.step()
+    assert gentle.state.now.distance_m > 9000
+    assert 1.1 * before < gentle.state.per_m_wh < 3 * before
+
+
+def test_an_actuator_that_no_physics_decide_is_silent_until_an_app_sets_it():
+    mode = "Vehicle.Powertrain.Transmission.PerformanceMode"
+    assert mode not in spoken(driven_car(CATALOGUE, LEAF, VirtualSource()), 3.0)[0]
+
+    def work(client):
+        until(client, SPEED, lambda v: True)
+        before = client.get([mode])[0].value
+        set_(client, mode, "ECONOMY")
+        return before, until(client, mode, lambda v: True)
+
+    assert set_and_seen(LEAF, VirtualSource(), 1.0, work) == (None, "ECONOMY")
 
 
 def test_a_car_moment_by_moment_uses_what_a_whole_drive_uses():

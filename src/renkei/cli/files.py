@@ -117,13 +117,16 @@ def synthesize(
     from renkei.aside import aside
     from renkei.catalogue import Catalogue
     from renkei.flows.plans import plan_of
-    from renkei.flows.synthesize import read_scenario, write_candump
+    from renkei.flows.synthesize import beside, read_scenario, write_candump
     from renkei.flows.synthesize import synthesize as frames_of
     from renkei.vocabulary import builtin
 
     plan = plan_of(Catalogue(data or []).vehicle(vehicle).map)
-    frames = frames_of(plan, read_scenario(scenario, builtin()))
-    with aside(out) as beside:
-        count = write_candump(frames, plan, beside)
+    read = read_scenario(scenario, builtin())
+    with aside(out) as written:
+        count = write_candump(frames_of(plan, read), plan, written)
     channels = ", ".join(f"{bus} on can{i}" for i, bus in enumerate(plan.buses))
     say.line(f"{out}: {say.several(count, 'frame')} of {vehicle}, synthetic, {channels}")
+    if unnamed := beside(plan, read.values):
+        each = ", ".join(f"{path} as {value}" for path, value in unnamed.items())
+        say.note(f"not in the scenario, but in its messages and without a code for 'not available': {each}")

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from renkei.can.encode import payload, put, raw_of
+from renkei.can.encode import payload, put, raw_of, with_raws
+from renkei.can.frame_engine import raw_value
 from renkei.can.frames import EXTENDED
 from renkei.can.isotp import frames_of
 from renkei.can.plan import Field, Plan, PlanMessage, PlanRow, Test
@@ -103,16 +104,25 @@ def synthesize(plan: Plan, scenario: Scenario) -> Iterator[Frame]:
     return heapq.merge(*sent, key=lambda frame: frame.t_ns)
 
 
-def beside(plan: Plan, paths: Collection[str]) -> dict[str, str | None]:
+def beside(plan: Plan, paths: Collection[str]) -> dict[str, object]:
     """Signals that stand in messages of these paths, unnamed, where the car has no code for "not available".
 
-    Each with the named signal that it follows; None: it says 0, or what its field says without any bit set.
+    Each with the named signal that it follows, or else the value that its bits have; None for an array.
     """
-    found: dict[str, str | None] = {}
+    found: dict[str, object] = {}
     for variant in (variant for sender in senders(plan, paths) for variant in sender.variants):
+        found |= {row.signal.path: _standing(row, variant.base) for row in variant.loose}
         found |= {row.signal.path: path for row, path in variant.following.items()}
-        found |= dict.fromkeys((row.signal.path for row in variant.loose), None)
-    return {path: follows for path, follows in sorted(found.items()) if path not in paths}
+    return {path: found[path] for path in sorted(found.keys() - {*paths})}
+
+
+def _standing(row: PlanRow, base: bytes) -> object:
+    if row.elements or row.array >= 0:
+        return None
+    raw = raw_value(row.field, base)
+    if row.table is not None:
+        return row.table.get(raw, row.other)
+    return bool(raw) if row.signal.scalar == "boolean" else raw * row.scale + row.offset
 
 
 def _sent(sender: Sender, scenario: Scenario) -> Iterator[Frame]:
@@ -225,7 +235,8 @@ def _variant(message: PlanMessage, rows: list[PlanRow], said: tuple[PlanRow, ...
         else:
             base = base if taken else _with_nothing(row, base)
             loose.append(row)
-    return _Variant(message, said, following, tuple(loose), base)
+    holding = with_raws(message, {row: raw_value(row.field, base) for row in said}, base=base)
+    return _Variant(message, said, following, tuple(loose), holding)
 
 
 def _alike(path: str, paths: Collection[str]) -> str | None:
