@@ -186,7 +186,8 @@ CURVES = {
     "in one cell's volts where cells in series tell": (
         (3.0, 4.2), {"cells_series": 96, "cell_voltage_nominal": 3.65},
         "within 10 percent of cells_series x cell_voltage_nominal (350.4 V), got '3 to 4.2'"),
-    "above the highest": ((280, 450), {"voltage_max": 403}, "within 10 percent of voltage_max (403 V), got '280 to 450'"),
+    "above the highest": (
+        (280, 450), {"voltage_max": 403}, "within 10 percent of voltage_max (403 V), got '280 to 450'"),
     "that falls": ((400, 300), {}, "value.voltage: expected numbers that rise with the charge, got '400, then 300'"),
 }  # fmt: skip
 

@@ -147,7 +147,7 @@ class CatalogueError(InputError):
     ) -> None:
         """`most`: how many characters of `got` are shown."""
         self.file, self.key, self.expected, self.got = str(file), _shortened(key), _shortened(expected), got
-        self.what = f"expected {self.expected}, got {clipped(got, most)}" + (
+        self.what = f"expected {self.expected}, got {'nothing' if got is None else clipped(got, most)}" + (
             f"; did you mean '{near}'?" if near else ""
         )
         super().__init__(f"{file}: {self.key}: {self.what}")

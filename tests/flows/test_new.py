@@ -47,6 +47,16 @@ def test_a_new_part_as_it_is_written_passes_the_check(tmp_path, kind):
     assert check(Catalogue([tmp_path]), only_private=True).faults == ()
 
 
+def test_a_new_car_as_it_is_written_is_one_of_which_everything_is_unknown(tmp_path):
+    begin("maker", "zeta", tmp_path, EMPTY)
+    begin("vehicle", "zeta/one", tmp_path, Catalogue([tmp_path]))
+    catalogue = Catalogue([tmp_path])
+    assert check(catalogue, only_private=True).faults == ()
+    assert "zeta/one" in catalogue.vehicles
+    car = catalogue.vehicle("zeta/one")
+    assert (car.known_map, dict(car.facts), dict(car.attributes)) == (None, {}, {})
+
+
 def test_a_new_maker_passes_the_check(tmp_path):
     (file,) = begin("maker", "acme", tmp_path, EMPTY)
     assert file == tmp_path / "makers/acme/maker.toml"

@@ -207,8 +207,6 @@ class Catalogue:
             if read.map:
                 _known(file, "map", read.map, self._names(maker_id, "maps"))
                 fields["known_map"] = self.map(maker_id, read.map)
-            elif like is None and not read.facts:
-                raise CatalogueError(file, "map", expected="the name of a map, or facts of a car without one", got=None)
             else:
                 fields["known_map"] = like.known_map if like else None
         with mistakes.gathered():
