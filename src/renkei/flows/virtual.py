@@ -161,7 +161,7 @@ def _most_w(built: VirtualCar) -> tuple[float, float]:
 def _per_m_wh(car: Car, cycle: Cycle, source: VirtualSource) -> float:
     """Energy from the battery for each metre of a cycle, or of the usual one where this one says nothing of that."""
     for one in (cycle, read_cycle(VirtualSource().cycle)):
-        measures = drive(car, one, Conditions(soc=source.soc, air_c=source.air_c)).measures
+        measures = drive(car, one, Conditions(soc=VirtualSource().soc, air_c=source.air_c)).measures
         if measures["distance_km"] > 0 and measures["dc_wh_per_km"] > 0:
             return float(measures["dc_wh_per_km"]) / 1000
     return 0.0
