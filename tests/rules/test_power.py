@@ -134,7 +134,7 @@ def _stronger(announced, sold_kw, **more):
 
 def test_the_cars_own_pack_behind_a_stronger_drive_is_no_loss():
     assert levels("peak-current", _stronger(400, 140)) == [("current_limit_announced", "ok")]
-    assert levels("peak-current", _stronger(400, 141)) == [("current_limit_announced", "degrade")]
+    assert levels("peak-current", _stronger(400, 145)) == [("current_limit_announced", "degrade")]
     assert levels("peak-current", _stronger(400, 140, brought=("zeta/pack",))) == [
         ("current_limit_announced", "degrade")
     ], "another pack was chosen for it"
@@ -404,3 +404,11 @@ def test_what_the_replaced_pack_announces_says_nothing_of_the_modules_in_its_cas
     module = part("battery-module", "acme/module", voltage_min=20, voltage_nominal=29.6, voltage_max=33.6)
     fitted = part("battery-pack", OWN, voltage_nominal=355, current_limit_announced=500)
     assert level("peak-current", laid(module, fitted, partners=(DRIVE,))) == "unknown"
+
+
+def test_the_cars_own_pack_is_no_loss_either_where_no_limit_names_what_it_announces():
+    own = part("battery-pack", "zeta/pack", voltage_nominal=400, current_peak=250)
+    strong = part("e-axle", PART, power_peak=160)
+    for sold_kw, expected in ((100, "ok"), (120, "degrade")):
+        given = pair(strong, place("e-axle"), fitted=part("e-axle", OWN, power_peak=sold_kw), partners=(own,))
+        assert levels("peak-current", given) == [("current_peak", expected)]

@@ -32,13 +32,16 @@ def layout_in(
 
 
 def packs_in_use(catalogue: Catalogue) -> Mapping[str, tuple[Shown, ...]]:
-    """The cars that each pack is sold in, with the power of their drive, by id of the pack."""
+    """The cars that each pack is sold in, with the power of their drive, by id of the pack.
+
+    In a hybrid the engine gives some of that power: it is no witness of what the pack gives.
+    """
     found: dict[str, list[Shown]] = {}
     for vehicle in map(catalogue.vehicle, catalogue.vehicles):
         packs = [s.fitted for s in vehicle.slots.values() if s.kind == "battery-pack" and s.fitted]
         drives = [catalogue.part(s.fitted) for s in vehicle.slots.values() if s.kind == "e-axle" and s.fitted]
         powers = [drive.facts["power_peak"] for drive in drives if "power_peak" in drive.facts]
-        if not powers or len(powers) < len(drives):
+        if not powers or len(powers) < len(drives) or vehicle.powertrain != "electric":
             continue
         power_kw = sum(float(fact.value) for fact in powers)  # type: ignore[arg-type,misc]
         sources = tuple(dict.fromkeys(source for fact in powers for source in fact.source))

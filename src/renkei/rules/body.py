@@ -35,7 +35,7 @@ def cooling(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
 
 @rule("D", "heat_continuous", "heat_capacity", "heat_transfer", "temperature_min", "temperature_max")
 def heat(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
-    """The bay must carry away the heat of continuous power.
+    """The part must stay cool enough at continuous power.
 
     Where a part states its heat at continuous power and how well it gives heat away, it settles above the air by their
     quotient; at 40 Celsius it must stay below its warmest temperature in use.

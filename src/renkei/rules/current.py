@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from renkei.facts import Fact, number
 from renkei.parts import Part
-from renkei.rules.finding import Finding, Ground
+from renkei.rules.finding import ROUNDED, Finding, Ground
 from renkei.rules.held import enough, ground, same
 from renkei.rules.pair import Pair
 from renkei.rules.rule import rule
@@ -38,7 +38,7 @@ def peak_current(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
         return
     for pack in pair.packs:
         if not (announced and "current_peak" not in pack.facts):
-            yield _peak(pair, pack)
+            yield _own_pack(pair, _peak(pair, pack))
         yield from _held_back(pair, pack)
 
 
@@ -72,10 +72,11 @@ def _own_pack(pair: Pair, finding: Finding) -> Finding:
     if finding.level != "degrade" or pair.is_battery or pair.host_kind != "vehicle" or sold_kw is None:
         return finding
     for pack in pair.packs:
-        amps, volts = number(pack.facts, finding.about), number(pack.facts, "voltage_nominal")
-        if pack.id in pair.brought or amps is None or volts is None or amps * volts / 1000 < sold_kw:
+        volts = _volts(pack)
+        if pack.id in pair.brought or volts is None or finding.provided * volts / 1000 < sold_kw * (1 - ROUNDED):
             return finding
-    told = f"{finding.message} The pack is the car's own, and gives no less than the {sold_kw:g} kW of the car as sold"
+    own = f"The pack is the car's own, and gives no less than the {sold_kw:g} kW of the car as sold"
+    told = f"{finding.message.removesuffix('.')}. {own}"
     return finding._replace(level="ok", message=told)
 
 
