@@ -166,7 +166,7 @@ def test_an_app_sets_the_speed_of_virtual_cars_of_three_makers_in_its_own_unit(t
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert {row["vehicle"].split("/")[0] for row in rows} == {"nissan", "honda", "mitsubishi"}
     assert all(abs(row["reached_m_s"] - 12.5) < 0.1 for row in rows)
-    assert done.stderr.count("nothing in the map of this car carries it out") == 3  # the real cars take no command
+    assert done.stderr == ""  # the virtual cars take it, whatever the maps have
 
 
 def test_an_app_that_sets_what_the_car_does_not_take_is_not_run_on_a_recording(tmp_path):

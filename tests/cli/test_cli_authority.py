@@ -106,6 +106,44 @@ def test_a_server_asks_for_tokens_and_writes_down_what_it_refuses(folder, tmp_pa
     assert (done.returncode, "changed after it was written" in done.stdout) == (1, True)
 
 
+def test_get_and_run_name_the_server_and_the_token_alike(folder, tmp_path):
+    text = token(folder, "--app", "trip-log")
+    file = tmp_path / "own.jwt"
+    file.write_text(text + "\n")
+    with Up("--vehicle", OWN, "--trust", folder / "trust.toml") as up:
+        port = up.ports[OWN]
+        for server, shown in (
+            (["--server", f"localhost:{port}"], text),
+            (["--host", "127.0.0.1", "--port", port], file),
+        ):
+            done = renkei("get", SPEED, *server, "--token", shown)
+            assert (done.returncode, done.stderr) == (0, "")
+            ran = [*server, "--token", shown, "--seconds", "0.3", "--json", "--out", tmp_path]
+            done = renkei("run", "trip-log", "--vehicle", OWN, *ran)
+            assert (done.returncode, done.stderr) == (0, "")
+        done = renkei("watch", SPEED, "--server", f"localhost:{port}", "--token", file, "--count", "1")
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+ALIKE = {
+    "no token and no file": (["--token", "nothing.jwt.there/x"], "expected a token or a file with one"),
+    "a server twice": (["--server", "localhost:1", "--port", "2"], "expected no --host and --port beside it"),
+    "a server without a port": (["--server", "localhost"], "expected HOST:PORT, got 'localhost'"),
+    "a port too high": (["--server", "localhost:70000"], "expected HOST:PORT"),
+    "a certificate without its key": (["--port", "1", "--tls-ca", "x.pem", "--tls-cert", "x.pem"], "both or none"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", [["get", SPEED], ["run", "trip-log"]], ids=lambda c: c[0])
+@pytest.mark.parametrize(("options", "told"), ALIKE.values(), ids=ALIKE)
+def test_what_is_wrong_with_a_server_is_told_alike(command, options, told, tmp_path):
+    server = [] if "--server" in options or "--port" in options else ["--port", "1"]
+    done = renkei(*command, "--vehicle", OWN, *server, *options, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_the_audit_log_is_rotated_while_the_server_runs(folder, tmp_path):
     log, moved = tmp_path / "audit.jsonl", tmp_path / "audit.jsonl.1"
     with Up("--vehicle", f"{OWN}=none", "--trust", folder / "trust.toml", "--audit", log) as up:
@@ -151,6 +189,10 @@ def test_a_server_knows_its_clients_by_certificates(tmp_path):
     with Up("--vehicle", f"{OWN}=none", *server, https=True) as up:
         asked = ["get", SPEED, "--port", up.ports[OWN], "--host", "localhost", "--tls-ca", tmp_path / "ca.pem"]
         assert renkei(*asked, "--tls-cert", own_cert, "--tls-key", own_key).returncode == 0
+        shown = ["--tls-ca", tmp_path / "ca.pem", "--tls-cert", own_cert, "--tls-key", own_key, "--out", tmp_path]
+        ran = renkei("run", "trip-log", "--vehicle", OWN, "--server", f"localhost:{up.ports[OWN]}", "--seconds", "0.3",
+                     "--json", *shown)  # fmt: skip
+        assert (ran.returncode, ran.stderr) == (0, "")
         refused = renkei(*asked)
         assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
         assert "may want a certificate of its clients" in refused.stderr

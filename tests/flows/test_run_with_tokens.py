@@ -71,6 +71,23 @@ def test_the_token_of_another_maker_or_of_another_app_is_refused(up, trust):
         assert done.stderr.count("\n") == 1
 
 
+def test_a_car_that_refuses_the_app_is_told_and_the_others_go_on(up, trust):
+    command = asked(up, trust, "trip-log", CARS, nissan="honda.trip-log.jwt")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "does not cover nissan/leaf-ze1-40" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert {json.loads(line)["vehicle"] for line in done.stdout.splitlines()} == set(CARS[1:])
+
+
+def test_where_every_car_refuses_nothing_runs(up, trust):
+    tokens = {"nissan": "honda.trip-log.jwt", "honda": "nissan.trip-log.jwt"}
+    command = asked(up, trust, "trip-log", CARS[:2], **tokens)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert [car for car in CARS[:2] if f"does not cover {car}" in done.stderr] == list(CARS[:2])
+
+
 @pytest.mark.parametrize("app", APPS)
 def test_every_scope_of_an_app_is_one_that_servers_understand(app):
     from renkei.authority.scopes import rights_of

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from renkei.cli import say
+from renkei.cli import ask, say
 from renkei.cli.catalogue import lists
 from renkei.cli.decode import AnyCar, pairs
 from renkei.cli.up import source_of
@@ -63,16 +63,21 @@ def run(
     server: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="The cars are behind this server; no sources then.")
     ] = None,
+    host: Annotated[str | None, typer.Option(metavar="HOST", help="As --server, with --port.")] = None,
+    port: Annotated[
+        int | None, typer.Option(metavar="P", min=1, max=65535, help="As --server, with --host or on this machine.")
+    ] = None,
     token: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="[ID=]FILE", help="A file with the token that is shown to the server, for all or for a car."
+            metavar="[ID=]TOKEN|FILE",
+            envvar="RENKEI_TOKEN",
+            help="A token, or a file with one, that is shown to the server, for all cars or for one.",
         ),
     ] = None,
-    tls_ca: Annotated[
-        Path | None,
-        typer.Option("--tls-ca", metavar="FILE.pem", help="Speak TLS; who signed the server's certificate."),
-    ] = None,
+    tls_ca: ask.Ca = None,
+    tls_cert: ask.Cert = None,
+    tls_key: ask.Key = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the app puts its files.")] = Path(),
     option: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of the app; repeat for several.")
@@ -100,19 +105,20 @@ def run(
     from renkei import vocabulary
     from renkei.catalogue import Catalogue
     from renkei.flows.judge_app import chosen_app
-    from renkei.flows.run import Heard, Wishes, run_here, run_there
+    from renkei.flows.run import Certified, Heard, Wishes, run_here, run_there
     from renkei.flows.up import UpOptions
 
     catalogue, chosen = Catalogue(data or []), vocabulary.load(vss) if vss else None
     found = chosen_app(catalogue, app, chosen)
-    fit = _judged(catalogue, found, vehicle, chosen, is_remote=server is not None)
+    is_remote = any(given is not None for given in (server, host, port))
+    fit = _judged(catalogue, found, vehicle, chosen, is_remote=is_remote)
     said, wishes = _Said(json, [text.partition("=")[0] for text in vehicle]), Wishes(out, pairs(option or []), seconds)
-    ends = seconds is not None or (server is None and all(source_of(text).log for text in fit))
+    ends = seconds is not None or (not is_remote and all(source_of(text).log for text in fit))
     heard = Heard(
         said.row, said.failed, lambda: None if ends or json else say.note(f"{found.id} runs; stop with Ctrl-C")
     )
     if fit:
-        if server is None:
+        if not is_remote:
             options = UpOptions(0, None, speed, any_car=any_car)
             sources = [source_of(text) for text in fit]
             asyncio.run(
@@ -122,8 +128,12 @@ def run(
             )
         else:
             shown = _tokens(token or [], fit)
-            ca = _content("--tls-ca", tls_ca) if tls_ca else None
-            asyncio.run(_stoppable(lambda stop: run_there(found, server, fit, wishes, heard, stop, shown, speed, ca)))
+            at, number = ask.address_of(server, host, port)
+            where = f"[{at}]:{number}" if ":" in at else f"{at}:{number}"
+            certified = Certified(tls_ca, tls_cert, tls_key)
+            asyncio.run(
+                _stoppable(lambda stop: run_there(found, where, fit, wishes, heard, stop, shown, speed, certified))
+            )
     said.last_words()
     if said.worst or len(fit) < len(vehicle):
         raise typer.Exit(said.worst or 1)
@@ -133,27 +143,17 @@ def _tokens(texts: Sequence[str], vehicles: Sequence[str]) -> dict[str | None, s
     """Tokens by vehicle; None stands for all others."""
     found: dict[str | None, str] = {}
     for text in texts:
-        id_, equals, file = text.partition("=")
+        id_, equals, told = text.partition("=")
         vehicle = id_ if equals and "/" in id_ and id_ in vehicles else None
-        content = _content("--token", Path(file if vehicle else text))
-        if not content.isascii():
-            raise InputError(f"--token {text}: expected a file with a token")
-        found[vehicle] = content.decode().strip()
+        found[vehicle] = ask.token_of(told if vehicle else text)
     return found
-
-
-def _content(option: str, file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as e:
-        raise InputError(f"{option} {file}: cannot be read: {e.strerror}") from e
 
 
 def _judged(
     catalogue: Catalogue, app: App, vehicles: Sequence[str], chosen: Vocabulary | None, *, is_remote: bool
 ) -> list[str]:
     """Those vehicles on which the app can run; of the others it is said why not."""
-    from renkei.flows.run import lacking, verdicts
+    from renkei.flows.run import as_virtual_car, lacking, verdicts
 
     kept = []
     names = [text.partition("=")[0] for text in vehicles]
@@ -168,6 +168,8 @@ def _judged(
             continue
         [verdict] = verdicts(catalogue, app, [id_], chosen)
         others = is_remote or _is_without_bus(text)
+        if not is_remote and source_of(text).virtual is not None:
+            verdict = as_virtual_car(catalogue, app, verdict, chosen)
         if lacks := lacking(verdict, and_actuators=not others):
             say.note(f"{app.id} cannot run on {id_}: {lacks}")
             continue

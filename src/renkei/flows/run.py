@@ -8,16 +8,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from renkei.app import App
 from renkei.car import Car, connect
 from renkei.catalogue import Catalogue
-from renkei.errors import AppFailed, RenkeiError
+from renkei.doors.tls import Pem
+from renkei.errors import AppFailed, DoorError, NoMap, RenkeiError, Unreachable
 from renkei.flows.app_code import Row, code_of, options_of, rows_of
 from renkei.flows.judge_app import judge_app
 from renkei.flows.replay import Replay
 from renkei.flows.up import Cars, Source, UpOptions, up
+from renkei.flows.virtual_offers import offers_with_virtual
 from renkei.rules.finding import Verdict
 from renkei.vocabulary import Vocabulary
 
@@ -46,9 +48,34 @@ class Heard:
     started: Callable[[], None] = lambda: None
 
 
+class Certified(NamedTuple):
+    """As `renkei.connect` takes them: who signed the server's certificate, and what the server is shown."""
+
+    ca: Pem | None = None
+    cert: Pem | None = None
+    key: Pem | None = None
+
+
+NOT_CERTIFIED = Certified()
+
+
 def verdicts(catalogue: Catalogue, app: App, vehicles: Sequence[str], vocabulary: Vocabulary | None) -> list[Verdict]:
     """What the app will meet on each of these vehicles; raises UnknownName."""
     return [judge_app(catalogue, app, vehicle, vocabulary) for vehicle in vehicles]
+
+
+def as_virtual_car(catalogue: Catalogue, app: App, verdict: Verdict, vocabulary: Vocabulary | None) -> Verdict:
+    """A verdict without what it says of actuators that the virtual car of the host takes, whatever its map has."""
+    if not app.actuates:
+        return verdict
+    try:
+        offered, _ = offers_with_virtual(catalogue, verdict.host, vocabulary)
+    except NoMap:  # too little is known of it to simulate it
+        return verdict
+    taken = {o.signal for o in offered if o.settable_virtual}
+    return verdict._replace(
+        findings=tuple(f for f in verdict.findings if f.rule != "app-actuator" or f.about not in taken)
+    )
 
 
 def lacking(verdict: Verdict, *, and_actuators: bool = True) -> str:
@@ -87,24 +114,36 @@ async def run_there(
     stop: asyncio.Event,
     tokens: Mapping[str | None, str] | None = None,
     pace: float = 1.0,
-    ca: bytes | None = None,
+    certified: Certified = NOT_CERTIFIED,
 ) -> None:
-    """Run the app on cars behind a server, until `stop`. Raises DoorError and UnknownName before anything runs.
+    """Run the app on cars behind a server, until `stop`. A car that refuses it is told, and the others go on.
 
-    `tokens` by vehicle; the one of None is shown for all others.
+    `tokens` by vehicle; the one of None is shown for all others. Raises DoorError and UnknownName before anything runs,
+    where the server is not there or the only car refuses.
     """
     shown = tokens or {}
     runs = Runs(app, wishes, heard)
     cars = {
         vehicle or server: connect(
-            server, vehicle, token=shown.get(vehicle, shown.get(None)), app=app, pace=pace, ca=ca
+            server, vehicle, token=shown.get(vehicle, shown.get(None)), app=app, pace=pace, **certified._asdict()
         )
         for vehicle in vehicles
     }
-    for car in cars.values():
-        for path in (*app.requires, *app.actuates):
-            await asyncio.to_thread(car.signal, path)
-    runs.start(cars)
+    able: dict[str, Car] = {}
+    for name, car in cars.items():
+        try:
+            for path in (*app.requires, *app.actuates):
+                await asyncio.to_thread(car.signal, path)
+        except RenkeiError as e:
+            if isinstance(e, Unreachable) or len(cars) == 1:
+                raise
+            car.close()
+            heard.failed(e if name in str(e) else DoorError(f"{name}: {e}"))
+        else:
+            able[name] = car
+    if not able:
+        return
+    runs.start(able)
     try:
         await _until(stop, runs, None, wishes.seconds)
     finally:
