@@ -60,6 +60,39 @@ def test_a_token_of_an_app_says_what_its_manifest_needs(folder):
     assert said["exp"] - said["iat"] == 7200
 
 
+BEYOND = {
+    "a priority too high": (["--scope", "read", "--priority", "7"], "grants priority 5 at most, and the token asks"),
+    "another maker's car": (["--scope", "read", "--vehicle", OTHER], f"cars of nissan alone, not for {OTHER}"),
+    "an unknown issuer": (["--scope", "read"], "no issuer 'nisan-id', so that this token is refused; did you mean"),
+    "another key": (["--scope", "read", "--kid", "none"], "key 'none' is none of issuer 'nissan-id'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BEYOND)
+def test_a_token_that_asks_for_more_than_its_issuer_has_says_so(folder, name):
+    options, told = BEYOND[name]
+    issuer = "nisan-id" if name == "an unknown issuer" else "nissan-id"
+    made = renkei("token", folder / "nissan-id.key.pem", "--issuer", issuer, *options)
+    assert (made.returncode, len(made.stdout.split("."))) == (0, 3)
+    assert told in made.stderr
+    assert made.stderr.count("\n") == 1
+
+
+def test_a_token_is_held_against_the_scopes_of_its_issuer_and_its_highest_priority(tmp_path):
+    renkei("issuer", "one", "--maker", "nissan", "--out", tmp_path, "--highest-priority", "3")
+    trust = tmp_path / "trust.toml"
+    assert read_trust(trust).issuers["one"].highest_priority == 3
+    trust.write_text(trust.read_text().replace('name = "one"', 'name = "one"\nscope = "read actuate:Vehicle.Cabin"'))
+    for scope, beyond in (
+        ("actuate:Vehicle.Cabin.HVAC read:Vehicle.Speed", ""),
+        ("actuate:Vehicle.Cabin actuate:Vehicle.Body", "actuate:Vehicle.Body"),
+        ("provide", "provide"),
+    ):  # fmt: skip
+        made = renkei("token", tmp_path / "one.key.pem", "--issuer", "one", "--scope", scope, "--priority", "3")
+        told = f"renkei: {trust}: issuer 'one' does not grant all of {beyond}\n"
+        assert (made.returncode, made.stderr) == (0, told if beyond else "")
+
+
 WRONG = {
     "no scope": (["token", "nissan-id.key.pem", "--issuer", "nissan-id"], "without one a token allows nothing"),
     "a scope that is none": (["token", "nissan-id.key.pem", "--issuer", "x", "--scope", "root"], "got 'root'"),

@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from renkei.cli import say
 from renkei.errors import InputError, OutputError, clipped
+
+if TYPE_CHECKING:
+    from renkei.authority.scopes import Rights
 
 _HOUR_S = 3600.0
 
@@ -26,7 +30,12 @@ def issuer(
     name: Annotated[str, typer.Argument(help="Who signs: letters, digits, dots and dashes.")],
     maker: Annotated[list[str], typer.Option(metavar="MAKER", help="Whose cars it may speak for; repeat for several.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where its keys and trust.toml go.")] = Path(),
-    priority: Annotated[int, typer.Option(metavar="N", min=0, max=9, help="Highest priority of its tokens.")] = 0,
+    priority: Annotated[
+        int,
+        typer.Option(
+            "--highest-priority", "--priority", metavar="N", min=0, max=9, help="Highest priority of its tokens."
+        ),
+    ] = 0,
 ) -> None:
     """Make an issuer for development: a key pair, and its entry in trust.toml.
 
@@ -116,9 +125,56 @@ def token(
         issuer, named or "developer", " ".join(scopes), time.time(), hours * _HOUR_S, ranked or 0, vehicle or []
     )
     try:
-        say.line(issue(claims, pem, kid or kid_of(pem)))
+        kid = kid or kid_of(pem)
+        made = issue(claims, pem, kid)
     except InputError as e:
         raise InputError(f"{key}: {e}") from e
+    say.line(made)
+    trust = key.parent / "trust.toml"
+    if trust.exists():
+        for line in _beyond(trust, issuer, kid, scopes, ranked or 0, vehicle or []):
+            say.note(f"{trust}: {line}")
+
+
+def _beyond(
+    file: Path, name: str, kid: str, scopes: list[str], priority: int, vehicles: list[str]
+) -> Iterator[str]:  # fmt: skip
+    """What a server with this trust file will not grant of a token, in a line each."""
+    from renkei.authority.trust import EVERY_MAKER, read_trust
+    from renkei.errors import nearest
+
+    try:
+        trust = read_trust(file)
+    except InputError as e:
+        yield f"cannot be read, so that the token is not held against it: {str(e).removeprefix(f'{file}: ')}"
+        return
+    known = trust.issuers.get(name)
+    if known is None:
+        near = nearest(name, trust.issuers)
+        yield f"no issuer '{name}', so that this token is refused" + (f"; did you mean '{near}'?" if near else "")
+        return
+    if kid not in known.keys:
+        yield f"key {clipped(kid)} is none of issuer '{name}', so that this token is refused"
+    if priority > known.highest_priority:
+        yield f"issuer '{name}' grants priority {known.highest_priority} at most, and the token asks for {priority}"
+    for scope in dict.fromkeys(word for text in scopes for word in text.split()):
+        if not _covered(known.ceiling, scope):
+            yield f"issuer '{name}' does not grant all of {scope}"
+    for vehicle in vehicles:
+        if EVERY_MAKER not in known.makers and vehicle.partition("/")[0] not in known.makers:
+            yield f"issuer '{name}' speaks for cars of {', '.join(sorted(known.makers))} alone, not for {vehicle}"
+
+
+def _covered(ceiling: Rights, scope: str) -> bool:
+    """Whether a ceiling leaves a scope whole, as far as the signals of the built-in vocabulary tell."""
+    from renkei.authority.scopes import ACTIONS, ALL, rights_of
+    from renkei.vocabulary import builtin
+
+    if ceiling == ALL:
+        return True
+    asked = rights_of(scope)
+    paths = [signal.path for signal in builtin().signals]
+    return not any(asked.may(a, p) and not ceiling.may(a, p) for a in ACTIONS for p in paths)
 
 
 def _app(app: str, data: list[Path]):  # type: ignore[no-untyped-def]
