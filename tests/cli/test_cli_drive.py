@@ -168,3 +168,14 @@ def test_a_car_of_which_too_little_is_known_is_exit_3():
     done = renkei("drive", "honda/civic-8g", "--cycle", "udds")
     assert done.returncode == 3
     assert "no battery-pack is known for it" in done.stderr
+
+
+@pytest.mark.parametrize("command", [["drive", "--cycle", "udds"], ["label"]], ids=lambda c: c[0])
+def test_a_combustion_car_is_called_one(command):
+    word, *options = command
+    done = renkei(word, "honda/civic-8g", *options)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == (
+        "renkei: honda/civic-8g: a combustion car, and virtual cars are electric: no battery-pack is known for it; "
+        "name one with --battery PART\n"
+    )

@@ -12,7 +12,7 @@ import typer
 
 from renkei.cli import say
 from renkei.cli.catalogue import lists
-from renkei.errors import InputError, SimulationError
+from renkei.errors import CannotTell, InputError, SimulationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -252,7 +252,14 @@ def _built(
         if key in given:
             raise InputError(f"--set {key}: given twice, as {given[key]} and as {value}")
         given[key] = value
-    return virtual_car(Catalogue(data or []), vehicle, battery=battery, e_axle=e_axle, changes=given, also=also)
+    catalogue = Catalogue(data or [])
+    try:
+        return virtual_car(catalogue, vehicle, battery=battery, e_axle=e_axle, changes=given, also=also)
+    except CannotTell as e:
+        if catalogue.vehicle(vehicle).powertrain != "combustion":
+            raise
+        why = str(e).removeprefix(f"{vehicle}: ")
+        raise CannotTell(f"{vehicle}: a combustion car, and virtual cars are electric: {why}") from e
 
 
 def _tell(driven: Driven) -> None:
