@@ -243,7 +243,8 @@ def test_a_mistake_is_told_with_file_key_and_what_was_expected(case: str) -> Non
     with pytest.raises(CatalogueError) as raised:
         plan_of(rows, wrong.rules)
     near = f"; did you mean '{wrong.near}'?" if wrong.near else ""
-    assert str(raised.value) == f"{FILE}: {key}: expected {wrong.expected}, got {wrong.got!r}{near}"
+    got = "nothing" if wrong.got is None else repr(wrong.got)
+    assert str(raised.value) == f"{FILE}: {key}: expected {wrong.expected}, got {got}{near}"
     error = raised.value
     assert (error.file, error.key, error.expected, error.got) == (str(FILE), key, wrong.expected, wrong.got)
 
