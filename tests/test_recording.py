@@ -1,7 +1,6 @@
 """Recordings: what the columns hold, in which order, the same from memory and from disk, and no half files."""
 
 import json
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -204,6 +203,7 @@ def test_a_folder_in_which_nobody_may_write(name):
 
 
 FILLS_THE_DISK = """
+import resource
 import sys
 from pathlib import Path
 import numpy as np
@@ -211,6 +211,7 @@ from renkei.errors import OutputError
 from renkei.recording import Samples, write
 from renkei.samples import Column
 n, limit, file = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))  # bytes a file
 noise = np.random.default_rng(1).normal(size=n)
 try:
     samples = Samples("acme/one", limit=limit, scratch=file.parent)
@@ -229,11 +230,8 @@ except OutputError as e:
 def test_a_disk_that_is_full_leaves_what_was_there(tmp_path, name, limit):
     file = tmp_path / name
     file.write_text("before")
-    most = (100_000, 100_000)  # bytes a file
-    done = subprocess.run(
-        [sys.executable, "-c", FILLS_THE_DISK, "200000", str(limit), str(file)],
-        capture_output=True, text=True, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, most),
-    )  # fmt: skip
+    program = [sys.executable, "-c", FILLS_THE_DISK, "200000", str(limit), str(file)]
+    done = subprocess.run(program, capture_output=True, text=True)
     assert done.stderr == ""
     assert done.stdout.startswith(str(tmp_path))
     assert "cannot be written: " in done.stdout
