@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import resource
 import socket
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from command import DEMO_LOG, OUTLANDER, renkei
+from command import DEMO_LOG, OUTLANDER, RENKEI, renkei
 
 DECODE = ("decode", DEMO_LOG, "--vehicle", OUTLANDER)
 UP = ("up", "--grpc-port", "0", "--http-port", "0", "--no-browser")
@@ -205,20 +204,30 @@ def test_one_line_for_a_folder_that_takes_no_files():
     assert_one_line(renkei(*DECODE, "--out", "/proc/o.parquet"), "/proc/o.parquet: cannot be written")
 
 
-def no_more_than(size):
-    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+LIMITED = """
+import os, resource, sys
+most = int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+def with_files_of_at_most(size, *arguments, cwd):
+    """A command whose files hold so many bytes at most; set after the fork, in which nothing else is safe to do."""
+    command = [sys.executable, "-c", LIMITED, str(size), *RENKEI, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd)
 
 
 @pytest.mark.parametrize("name", ["o.parquet", "o.csv"])
 def test_one_line_for_a_disk_that_is_full(name, tmp_path):
-    done = renkei(*DECODE, "--out", name, cwd=tmp_path, preexec_fn=no_more_than(8192))
+    done = with_files_of_at_most(8192, *DECODE, "--out", name, cwd=tmp_path)
     assert_one_line(done, f"{name}: cannot be written")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_was_there_stays_as_it_was_when_the_new_one_cannot_be_written(tmp_path):
     (tmp_path / "o.parquet").write_text("what was here before")
-    renkei(*DECODE, "--out", "o.parquet", cwd=tmp_path, preexec_fn=no_more_than(8192))
+    with_files_of_at_most(8192, *DECODE, "--out", "o.parquet", cwd=tmp_path)
     assert [f.name for f in tmp_path.iterdir()] == ["o.parquet"]
     assert (tmp_path / "o.parquet").read_text() == "what was here before"
 
