@@ -191,8 +191,8 @@ def _in_the_tray(pair: Pair) -> Finding:
 def connectors(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """High-voltage and low-voltage connectors must mate.
 
-    Names of connectors are compared. The published case is the first Leaf, whose two connectors no later pack has; an
-    adaptor mends it.
+    Names of connectors are compared. The published case is an electric car of 2011 whose two connectors no later pack
+    has; an adaptor mends it.
     """
     if pair.module is not None:
         return  # the case keeps its own

@@ -75,9 +75,9 @@ def registration(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
 def generation(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """Part and host of two generations work together only where a limit says so.
 
-    Judged by the limits that part and slot state: in the oldest Leaf, codes that mean nothing remain with every later
-    pack, also behind a CAN bridge. That two generations differ is no finding: what differs in them has rules of its
-    own.
+    Judged by the limits that part and slot state: in the oldest cars of one series, codes that mean nothing remain with
+    every later pack, also behind a CAN bridge. That two generations differ is no finding: what differs in them has
+    rules of its own.
     """
     yield from limits
 
@@ -142,8 +142,8 @@ def resolver(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
 def motor_interface(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """Inverter and motor must share flange and phase connection.
 
-    The published case is an inverter of 110 or 160 kW that cannot be mounted on the motor of the first Leaf. Names of
-    interfaces are compared.
+    The published case is an inverter of 110 or 160 kW that cannot be mounted on the motor of the car's first
+    generation. Names of interfaces are compared.
     """
     yield from limits
     if pair.part.kind in ("inverter", "motor"):

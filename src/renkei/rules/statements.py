@@ -35,7 +35,7 @@ def diagnostics(pair: Pair, limits: tuple[Finding, ...]) -> Iterator[Finding]:
     """A workshop must be able to read the part in the host, and must know which codes mean nothing there.
 
     Codes that are known to stay with a foreign host are told, and degrade nothing by themselves: published lists exist
-    for Leaf packs behind a CAN bridge.
+    for packs behind a CAN bridge.
     """
     yield from limits
     yield from same(pair, "diagnostics", ("diagnostic_protocol",), otherwise="unknown")
