@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from renkei.can.frame_engine import FrameEngine
@@ -156,6 +156,7 @@ JUNK = st.one_of(
 
 
 @settings(deadline=None, max_examples=150)
+@example("0", 2030858)  # a model year as a text
 @given(JUNK, st.integers(0, 2**32))
 def test_a_set_with_anything_in_it_is_read_or_refused(tmp_path_factory, junk, seed):
     chance, content = random.Random(seed), copy.deepcopy(json.loads(SET.read_text()))

@@ -188,6 +188,9 @@ def _judge_year(filter_: Any, year: int | None) -> None:
     if year is None:
         raise InputError("holds for some model years only: say --year")
     low, high, years = filter_.get("from"), filter_.get("to"), filter_.get("years", [])
+    ends = [end for end in (low, high) if end is not None]
+    if not isinstance(years, list) or not all(isinstance(end, int) for end in (*ends, *years)):
+        raise InputError("its filter is not understood")
     spanned = (low is not None or high is not None) and (low or 0) <= year <= (high or 9999)
     if not spanned and year not in years:
         raise InputError(f"does not hold for model year {year}")
